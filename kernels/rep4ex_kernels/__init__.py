@@ -1,0 +1,1 @@
+"""Losses of intervention extrapolation as differentiable, batched kernels."""

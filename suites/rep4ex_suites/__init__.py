@@ -1,0 +1,1 @@
+"""Suites: what is run, as TOML files and scenario plug-ins."""
