@@ -1,0 +1,118 @@
+"""The command `rep4ex-bench`: one function a verb, no logic.
+
+Exit status: 0 all cells ok, 1 some failed, 2 the request or the output folder cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from rep4ex_bench.describe import describe_component, list_components
+from rep4ex_bench.errors import Rep4ExBenchError
+from rep4ex_bench.progress import ProgressWatcher
+from rep4ex_bench.runner import rebuild_report, run_suite
+from rep4ex_bench.suite import load_suite
+from rep4ex_bench.terminal import plan_text, print_leaderboard, run_json
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rep4ex-bench")
+def cli() -> None:
+    """Benchmark of intervention extrapolation: E[Y | do(A = a*)] outside the support of A."""
+
+
+@cli.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def list_command(as_json: bool) -> None:
+    """List suites, scenarios and methods."""
+    found = list_components()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for kind, names in found.items():
+        click.echo(f"{kind}: {', '.join(names)}")
+
+
+@cli.command()
+@click.argument("name")
+def describe(name: str) -> None:
+    """Describe a suite, scenario or method and its parameters."""
+    click.echo(describe_component(name))
+
+
+@cli.command()
+@click.argument("suite")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder [default: runs/SUITE].")
+@click.option("--method", "methods", multiple=True, help="Only this method; may be repeated.")
+@click.option("--scenario", "scenarios", multiple=True, help="Only this scenario; may be repeated.")
+@click.option("--seeds", type=int, help="Number of seeds [default: the suite's].")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--workers", type=int, help="Worker processes [default: one per core].")
+@click.option("--timeout", type=float, help="Seconds per cell [default: the suite's].")
+@click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
+def run(
+    suite: str,
+    out: Path | None,
+    methods: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    seeds: int | None,
+    device: str,
+    workers: int | None,
+    timeout: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run SUITE (a name or a TOML file); again with the same --out computes what is missing."""
+    loaded = load_suite(suite)
+    if dry_run:
+        click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
+        return
+    with ProgressWatcher(Console(stderr=True)) as watcher:
+        result = run_suite(
+            loaded,
+            out or Path("runs") / loaded.name,
+            scenarios=scenarios,
+            methods=methods,
+            seeds=seeds,
+            timeout_seconds=timeout,
+            device=device,
+            workers=workers,
+            watcher=watcher,
+        )
+    if as_json:
+        click.echo(run_json(result))
+    else:
+        print_leaderboard(result.records, Console())
+        click.echo(f"report: {result.folder / 'report.html'}")
+    sys.exit(1 if result.failed else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Build the report of a run FOLDER anew and print its leaderboard."""
+    records, path = rebuild_report(folder)
+    print_leaderboard(records, Console())
+    click.echo(f"report: {path}")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one message and exit status 2."""
+    try:
+        cli(standalone_mode=True)
+    except Rep4ExBenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("stopped; finished cells are kept, the same command goes on", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

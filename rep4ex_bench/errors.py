@@ -1,0 +1,59 @@
+"""Exceptions of the harness. Every message says what was expected, what came and what to do.
+
+The kernels have exceptions of their own; nothing here is needed to use them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Rep4ExBenchError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+
+class UsageError(Rep4ExBenchError, ValueError):
+    """The request cannot be carried out as written; nothing was run or written."""
+
+
+class UnknownNameError(UsageError):
+    """A suite, scenario, method, metric or parameter that does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        listing = ", ".join(known) if known else "none"
+        super().__init__(f"unknown {kind} {name!r}: {hint}Known: {listing}")
+
+
+class ParameterError(UsageError):
+    """A parameter has a value outside its domain."""
+
+    def __init__(self, owner: str, parameter: str, expected: str, received: object) -> None:
+        super().__init__(f"{owner}: parameter {parameter} must be {expected}, got {received!r}")
+
+
+class SuiteError(UsageError):
+    """A suite file cannot be read or does not say what a suite must say."""
+
+
+class DataError(Rep4ExBenchError, ValueError):
+    """Actions, features, outcome or queries that no method could work with."""
+
+
+class OracleRequiredError(UsageError):
+    """An oracle method was asked to fit without the oracle."""
+
+
+class OutputFolderError(UsageError):
+    """The output folder cannot be used: another suite's, or not writable."""
+
+
+class OutputWriteError(Rep4ExBenchError, OSError):
+    """A result could not be written (disk full, folder gone); what was finished is kept."""
+
+
+class RecordsError(Rep4ExBenchError, ValueError):
+    """Records of another schema, or a file that holds no records."""

@@ -1,0 +1,24 @@
+"""Length-prefixed messages between the runner and its worker processes."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+_HEADER = struct.Struct(">Q")
+
+
+def write_frame(stream: BinaryIO, payload: bytes) -> None:
+    """Write one message and flush it."""
+    stream.write(_HEADER.pack(len(payload)) + payload)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """Return the next message, or None where the stream ended."""
+    header = stream.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    (length,) = _HEADER.unpack(header)
+    payload = stream.read(length)
+    return payload if len(payload) == length else None

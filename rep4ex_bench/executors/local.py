@@ -1,0 +1,157 @@
+"""`local`: worker processes on this machine, one thread each. The default; needs nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import BinaryIO, cast
+
+import cloudpickle
+
+from rep4ex_bench.cell import CellResult, failed_cell
+from rep4ex_bench.errors import UsageError
+from rep4ex_bench.executors.frames import read_frame, write_frame
+from rep4ex_bench.executors.worker import Reply
+from rep4ex_bench.suite import Cell
+
+_CLOSE_SECONDS = 3.0
+
+_Event = tuple[str, Cell, CellResult | None]
+
+
+def available_cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class LocalExecutor:
+    """Runs cells in `workers` processes on this machine.
+
+    Args:
+        device: "auto", "cpu" or "cuda", for every cell.
+        workers: number of processes; None means one per core on a CPU and one on CUDA.
+
+    Raises:
+        UsageError: fewer than one worker, or a platform without fork.
+    """
+
+    def __init__(self, device: str, workers: int | None = None) -> None:
+        if not hasattr(os, "fork"):
+            raise UsageError("the local executor needs a platform with fork (Linux, macOS)")
+        if workers is not None and workers < 1:
+            raise UsageError(f"the number of workers must be at least 1, got {workers}")
+        self._device = device
+        self._workers = workers or (1 if device == "cuda" else available_cores())
+
+    def run(
+        self,
+        cells: Sequence[Cell],
+        on_start: Callable[[Cell], None],
+        on_done: Callable[[Cell, CellResult], None],
+    ) -> None:
+        """Run every cell; see `Executor`."""
+        waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
+        for cell in cells:
+            waiting.put(cell)
+        events: queue.SimpleQueue[_Event | BaseException] = queue.SimpleQueue()
+        slots = [_Slot(self._device) for _ in range(min(self._workers, len(cells)))]
+        threads = [
+            threading.Thread(target=_serve, args=(slot, waiting, events), daemon=True)
+            for slot in slots
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            remaining = len(cells)
+            while remaining:
+                event = events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                kind, cell, result = event
+                if kind == "start":
+                    on_start(cell)
+                else:
+                    remaining -= 1
+                    on_done(cell, cast(CellResult, result))
+        finally:
+            for slot in slots:
+                slot.close()
+
+
+def _serve(
+    slot: _Slot,
+    waiting: queue.SimpleQueue[Cell],
+    events: queue.SimpleQueue[_Event | BaseException],
+) -> None:
+    """Feed one worker process until no cell waits."""
+    try:
+        while True:
+            try:
+                cell = waiting.get_nowait()
+            except queue.Empty:
+                return
+            events.put(("start", cell, None))
+            events.put(("done", cell, slot.run(cell)))
+    except BaseException as error:
+        events.put(error)
+
+
+class _Slot:
+    """One worker process, started when first needed and again if it dies."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, cell: Cell) -> CellResult:
+        payload = cloudpickle.dumps((cell, self._device))
+        process = self._started()
+        try:
+            write_frame(
+                cast(BinaryIO, process.stdin),
+                pickle.dumps((payload, cell.timeout_seconds, sys.path)),
+            )
+            frame = read_frame(cast(BinaryIO, process.stdout))
+        except (BrokenPipeError, ValueError):
+            frame = None
+        if frame is None:
+            process.kill()
+            self._process = None
+            return failed_cell(cell, "failed", "the worker process ended: killed or out of memory?")
+        reply: Reply = pickle.loads(frame)
+        if reply.status != "ok":
+            return failed_cell(cell, reply.status, reply.error)
+        result = pickle.loads(reply.result)
+        if isinstance(result, str):  # the cell could not even be unpacked, or its result packed
+            return failed_cell(cell, "failed", result)
+        return cast(CellResult, result)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rep4ex_bench.executors.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for the runner, which then closes its workers
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End the worker and the cell it may be running: it ends by itself when its input does."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError):
+            cast(BinaryIO, self._process.stdin).close()
+        try:
+            self._process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

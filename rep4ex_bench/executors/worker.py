@@ -1,0 +1,139 @@
+"""The worker process: imports torch once, then forks a fresh child for every cell.
+
+Run as ``python -m rep4ex_bench.executors.worker``. It reads (cell, device, time limit) from its
+standard input and writes the result to its standard output. The child leads a process group of its
+own, so that a cell over its limit is ended with everything it started; a child that dies takes
+nothing else with it. When the runner goes away, the input ends, and so do the child and the worker.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import cloudpickle
+import torch
+from threadpoolctl import threadpool_limits
+
+from rep4ex_bench.cell import run_cell
+from rep4ex_bench.executors.frames import read_frame, write_frame
+
+# One thread per cell, on any machine: sums in another order would be other bits.
+_THREADS = 1
+_TICK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Pickled `CellResult`, or the status and message of a child that gave none."""
+
+    result: bytes = b""
+    status: str = "ok"
+    error: str = ""
+
+
+def main() -> None:
+    """Serve cells until the standard input ends."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    # a method that prints must not write into the reply stream
+    silence = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(silence, descriptor)
+    torch.set_num_threads(_THREADS)
+    threadpool_limits(_THREADS)
+    while (frame := read_frame(requests)) is not None:
+        payload, timeout, path = pickle.loads(frame)
+        sys.path[:] = path
+        reply = _run_in_child(payload, timeout, requests.fileno())
+        if reply is None:
+            return
+        write_frame(replies, pickle.dumps(reply))
+
+
+def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
+    """Return the reply of a cell, or None if the runner went away meanwhile."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(payload, writing)
+    os.close(writing)
+    try:
+        content, ended = _collect(child, reading, runner, time.monotonic() + timeout)
+    finally:
+        os.close(reading)
+        # the whole group: children that the method left behind end with it
+        for end in (os.killpg, os.kill):
+            try:
+                end(child, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+    _, status = os.waitpid(child, 0)
+    if ended == "runner":
+        return None
+    if ended == "deadline":
+        return Reply(status="timeout", error=f"over the time limit of {timeout:g} seconds")
+    if content:
+        return Reply(result=content)
+    return Reply(status="failed", error=_cause_of_death(status))
+
+
+def _child(payload: bytes, writing: int) -> None:
+    """Run the cell and leave without any clean-up of the parent's state."""
+    code = 1
+    try:
+        os.setsid()
+        cell, device = cloudpickle.loads(payload)
+        content = pickle.dumps(run_cell(cell, device))
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(content)
+        code = 0
+    except BaseException as error:
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(pickle.dumps(f"{type(error).__name__}: {error}"))
+    finally:
+        os._exit(code)
+
+
+def _collect(
+    child: int, reading: int, runner: int, deadline: float
+) -> tuple[bytes, Literal["child", "deadline", "runner"]]:
+    """Return what the child wrote, and what ended the waiting."""
+    chunks: list[bytes] = []
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([reading, runner], [], [], min(left, _TICK_SECONDS))
+        if reading in ready:
+            chunk = os.read(reading, 1 << 20)
+            if not chunk:
+                return b"".join(chunks), "child"
+            chunks.append(chunk)
+        elif runner in ready:  # no request comes while one is served: this is the end of input
+            return b"", "runner"
+        elif _has_ended(child):
+            # it is gone, but something it started holds the pipe open
+            return b"".join(chunks), "child"
+    return b"", "deadline"
+
+
+def _has_ended(child: int) -> bool:
+    """Say whether the child is a zombie, without reaping it (its group must still be killed)."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, child, flags) is not None
+
+
+def _cause_of_death(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"the process of the cell was ended by {signal.Signals(number).name}"
+    return f"the process of the cell left with exit status {os.WEXITSTATUS(status)}, no result"
+
+
+if __name__ == "__main__":
+    main()

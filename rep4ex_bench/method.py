@@ -1,0 +1,116 @@
+"""Contract: a `Method` fits (A, X, Y) and returns a `FittedMethod` that predicts E[Y | do(A = a*)].
+
+Methods live in `methods/`, one a file; a third party's live in its own package (README, "Add a
+method").
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.errors import OracleRequiredError, UsageError
+from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.scenario import Oracle
+
+Role = Literal["method", "oracle", "control"]
+
+
+class FittedMethod(ABC):
+    """What `Method.fit` returns."""
+
+    @abstractmethod
+    def predict_do(self, actions: Tensor) -> FloatArray:
+        """Return estimates of E[Y | do(A = a*)].
+
+        Args:
+            actions: a*, shape (q, k).
+
+        Returns:
+            shape (q,), float64, in the units of the outcome.
+
+        Raises:
+            DataError: actions of another width than in training, or not finite.
+        """
+
+    def represent(self, features: Tensor) -> FloatArray | None:
+        """Return the code phi(X), shape (n, d), of features (n, m); None where there is no code."""
+        return None
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """What the fit has to say about itself; `backend` names the kernel path that really ran."""
+        return {}
+
+
+class Method(Parameterised, ABC):
+    """An estimator of E[Y | do(A = a*)].
+
+    Class attributes:
+        name: registered name.
+        version: raised whenever the same parameters, data and seed give other numbers.
+        role: "method", or "control" for the floor that every method must beat. Oracles derive from
+            `OracleMethod`.
+    """
+
+    role: ClassVar[Role] = "method"
+
+    @abstractmethod
+    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
+        """Fit to training data.
+
+        Args:
+            train: actions (n, k), features (n, m), outcome (n,).
+            seed: everything random in the fit derives from it.
+            device: "auto" (CUDA where there is one), "cpu" or "cuda".
+
+        Raises:
+            DataError: data this method cannot work with.
+            UsageError: a device that is not here.
+        """
+
+
+class OracleMethod(Method):
+    """A method that is handed the oracle; marked as such wherever it is shown."""
+
+    role: ClassVar[Role] = "oracle"
+
+    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
+        """Raise `OracleRequiredError`: an oracle cannot be fitted from data alone."""
+        raise OracleRequiredError(
+            f"{self.name} is an oracle: call fit_with_oracle(train, task.oracle, seed, device)"
+        )
+
+    @abstractmethod
+    def fit_with_oracle(
+        self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
+    ) -> FittedMethod:
+        """Fit to training data and the oracle's knowledge; otherwise as `Method.fit`."""
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device that a request means here.
+
+    Raises:
+        UsageError: an unknown name, or CUDA where there is none.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cpu":
+        return torch.device("cpu")
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise UsageError("device 'cuda' was asked for, but torch sees no CUDA device here")
+        return torch.device("cuda")
+    raise UsageError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}")
+
+
+def to_float64(values: Tensor) -> FloatArray:
+    """Return a tensor as a float64 array on the CPU."""
+    return np.asarray(values.detach().to("cpu", torch.float64).numpy())

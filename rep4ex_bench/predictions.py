@@ -1,0 +1,62 @@
+"""Predictions at every query of a cell, beside the truth: what metrics were computed from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import RecordsError
+from rep4ex_bench.scenario import Task
+
+PREDICTION_SCHEMA = pa.schema(
+    [
+        pa.field("cell_key", pa.string(), nullable=False),
+        pa.field("query", pa.int64(), nullable=False),
+        pa.field("actions", pa.list_(pa.float64()), nullable=False),
+        pa.field("distance", pa.float64(), nullable=False),
+        pa.field("path_position", pa.float64(), nullable=False),
+        pa.field("truth", pa.float64(), nullable=False),
+        pa.field("truth_standard_error", pa.float64(), nullable=False),
+        pa.field("prediction", pa.float64(), nullable=False),
+    ]
+)
+
+
+def predictions_table(cell_key: str, task: Task, prediction: FloatArray) -> pa.Table:
+    """Return one row per query: (q,) predictions beside actions, distance and truth."""
+    q = len(prediction)
+    columns = [
+        [cell_key] * q,
+        np.arange(q),
+        [row.tolist() for row in task.queries.actions],
+        task.queries.distance,
+        task.queries.path_position,
+        task.truth.values,
+        task.truth.standard_errors,
+        prediction,
+    ]
+    arrays = [
+        pa.array(column, type=field.type)
+        for column, field in zip(columns, PREDICTION_SCHEMA, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=PREDICTION_SCHEMA)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Return the predictions of one Parquet file.
+
+    Raises:
+        RecordsError: no Parquet, or other columns.
+    """
+    try:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise RecordsError(f"{path} holds no readable predictions: {error}") from error
+    if not table.schema.equals(PREDICTION_SCHEMA):
+        raise RecordsError(f"{path} holds other columns than predictions have: {table.schema.names}")
+    return table.to_pandas()

@@ -1,0 +1,162 @@
+"""The one record schema: tidy, one row per cell and metric value, Parquet in and out.
+
+Files are written atomically (temporary file, fsync, rename) and read as data only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rep4ex_bench.errors import OutputWriteError, RecordsError
+
+SCHEMA_VERSION = 1
+STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
+_VERSION_KEY = b"rep4ex_bench.records"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One metric value of one cell, with its provenance.
+
+    Attributes:
+        suite: name of the suite.
+        scenario: registered name; `scenario_label` is unique in the suite.
+        scenario_parameters: all of them, canonical JSON.
+        data_label: "synthetic" or "semi-synthetic, real features".
+        truth_source: "closed form" or "Monte Carlo".
+        method: registered name; `method_label` is unique in the suite.
+        method_parameters: all of them, canonical JSON.
+        role: "method", "oracle" or "control".
+        seed: the suite's seed of the cell.
+        cell_key: SHA-256 of everything that can change the cell's numbers.
+        metric: name of the metric, "" where the cell failed before any metric.
+        at: position on the metric's axis (distance from the support), NaN for a scalar.
+        value: of the metric, NaN unless status is "ok".
+        status: "ok", "failed", "timeout", "out_of_memory" or "skipped".
+        error: message where status is not "ok".
+        fit_seconds: wall time of fit.
+        predict_seconds: wall time of predict_do on all queries.
+        peak_memory_bytes: growth of the peak memory during fit and prediction; -1 unknown.
+        device: where fit ran.
+        backend: kernel path that really ran, "" if none.
+        threads: intra-operation threads of the worker.
+        hardware: processor and GPU.
+        versions: of Python and packages, JSON.
+        git_commit: of the source tree, "" for a wheel.
+        protocol_version: of the suite.
+        data_hash: SHA-256 of the training data.
+        finished_at: UTC, ISO 8601.
+    """
+
+    suite: str
+    scenario: str
+    scenario_label: str
+    scenario_parameters: str
+    data_label: str
+    truth_source: str
+    method: str
+    method_label: str
+    method_parameters: str
+    role: str
+    seed: int
+    cell_key: str
+    metric: str
+    at: float
+    value: float
+    status: str
+    error: str
+    fit_seconds: float
+    predict_seconds: float
+    peak_memory_bytes: int
+    device: str
+    backend: str
+    threads: int
+    hardware: str
+    versions: str
+    git_commit: str
+    protocol_version: int
+    data_hash: str
+    finished_at: str
+
+
+_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+RECORD_SCHEMA = pa.schema(
+    [pa.field(f.name, _ARROW[str(f.type)], nullable=False) for f in dataclasses.fields(Record)],
+    metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()},
+)
+
+
+def records_table(records: Iterable[Record]) -> pa.Table:
+    """Return records as an Arrow table of the schema."""
+    rows = [dataclasses.asdict(record) for record in records]
+    return pa.Table.from_pylist(rows, schema=RECORD_SCHEMA)
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """Return the records of one Parquet file.
+
+    Raises:
+        RecordsError: no Parquet, or records of another schema version.
+    """
+    return read_records_table(path).to_pandas()
+
+
+def read_records_table(path: Path) -> pa.Table:
+    """Return the records of one Parquet file as an Arrow table; raises as `read_records`."""
+    try:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise RecordsError(f"{path} holds no readable records: {error}") from error
+    found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
+    if found != str(SCHEMA_VERSION):
+        raise RecordsError(
+            f"{path} has record schema {found}, this version reads {SCHEMA_VERSION}: "
+            "read it with the version that wrote it, or run the suite again in a new folder"
+        )
+    if not table.schema.equals(RECORD_SCHEMA):
+        raise RecordsError(
+            f"{path} says record schema {SCHEMA_VERSION}, but its columns are not those of it: "
+            "the file was edited or damaged"
+        )
+    return table
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a table atomically: after a crash there is the old file or the new one, whole.
+
+    Raises:
+        OutputWriteError: the disk is full or the folder is gone; an old file stays as it was.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    write_bytes(sink.getvalue().to_pybytes(), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file atomically; raises as `write_table`."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise OutputWriteError(
+            f"cannot write {path}: {error.strerror or error}. Finished cells are kept; make room "
+            "or mend the folder and run the same command again to go on"
+        ) from error

@@ -1,0 +1,127 @@
+"""Where scenarios and methods are found by name: entry points, plus `register()`.
+
+A package offers its own through the entry-point groups ``rep4ex_bench.scenarios`` and
+``rep4ex_bench.methods``; a script or notebook calls `register`. Entry points are loaded only when
+their name is asked for, so one broken plug-in does not hide the others.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from rep4ex_bench.errors import UnknownNameError, UsageError
+from rep4ex_bench.method import Method
+from rep4ex_bench.parameters import Parameterised, build
+from rep4ex_bench.scenario import Scenario
+
+T = TypeVar("T", bound=Parameterised)
+
+
+class Registry(Generic[T]):
+    """Names of one kind of component, each exactly once."""
+
+    def __init__(self, kind: str, base: type[T], group: str) -> None:
+        self.kind = kind
+        self.base = base
+        self.group = group
+        self._registered: dict[str, type[T]] = {}
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        found: dict[str, EntryPoint] = {}
+        for point in entry_points(group=self.group):
+            earlier = found.setdefault(point.name, point)
+            if earlier.value != point.value:
+                raise UsageError(
+                    f"{self.kind} {point.name!r} is offered twice, as {earlier.value} and "
+                    f"{point.value}: uninstall one package or rename its entry point"
+                )
+        return found
+
+    def names(self) -> list[str]:
+        """Return all known names, sorted."""
+        return sorted({*self._entry_points(), *self._registered})
+
+    def register(self, cls: type[T]) -> type[T]:
+        """Add a class under its `name`; usable as a decorator.
+
+        Raises:
+            UsageError: not a subclass of the contract, no name, or a name that is taken.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            raise UsageError(f"register() takes a subclass of {self.base.__name__}, got {cls!r}")
+        if not cls.name:
+            raise UsageError(f"{cls.__qualname__} needs a class attribute `name` to be registered")
+        present = self._registered.get(cls.name)
+        same = present is not None and (present.__module__, present.__qualname__) == (
+            cls.__module__,
+            cls.__qualname__,
+        )
+        if (present is not None and not same) or cls.name in self._entry_points():
+            raise UsageError(f"{self.kind} {cls.name!r} is registered already: choose another name")
+        self._registered[cls.name] = cls
+        return cls
+
+    def get(self, name: str) -> type[T]:
+        """Return the class of that name.
+
+        Raises:
+            UnknownNameError: no such name (the near one is suggested).
+            UsageError: the plug-in cannot be imported or breaks the contract.
+        """
+        if name in self._registered:
+            return self._registered[name]
+        point = self._entry_points().get(name)
+        if point is None:
+            raise UnknownNameError(self.kind, name, self.names())
+        try:
+            cls = point.load()
+        except Exception as error:
+            raise UsageError(
+                f"{self.kind} {name!r} ({point.value}) cannot be imported: {error!r}"
+            ) from error
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            raise UsageError(
+                f"{self.kind} {name!r} ({point.value}) must be a subclass of {self.base.__name__}"
+            )
+        if cls.name != name:
+            raise UsageError(
+                f"{self.kind} {name!r} ({point.value}) calls itself {cls.name!r}: the entry point "
+                "and the class attribute `name` must agree"
+            )
+        return cls
+
+
+SCENARIOS: Registry[Scenario] = Registry("scenario", Scenario, "rep4ex_bench.scenarios")
+METHODS: Registry[Method] = Registry("method", Method, "rep4ex_bench.methods")
+
+
+def register(cls: type[Any]) -> type[Any]:
+    """Register a `Method` or `Scenario` subclass for this process; usable as a decorator.
+
+    Raises:
+        UsageError: neither a method nor a scenario, or its name is taken.
+    """
+    if isinstance(cls, type) and issubclass(cls, Scenario):
+        return SCENARIOS.register(cls)
+    return METHODS.register(cls)
+
+
+def get_scenario(name: str, **parameters: Any) -> Scenario:
+    """Return a scenario by name, with its parameters checked.
+
+    Raises:
+        UnknownNameError: unknown scenario or parameter.
+        ParameterError: a parameter outside its domain.
+    """
+    return build(SCENARIOS.get(name), parameters)
+
+
+def get_method(name: str, **parameters: Any) -> Method:
+    """Return a method by name, with its parameters checked.
+
+    Raises:
+        UnknownNameError: unknown method or parameter.
+        ParameterError: a parameter outside its domain.
+    """
+    return build(METHODS.get(name), parameters)

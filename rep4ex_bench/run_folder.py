@@ -1,0 +1,142 @@
+"""The output folder of a run: one suite, one file pair per finished cell, and what is made of them.
+
+    run.json                          whose folder this is
+    cells/<first two>/<key>/predictions.parquet, records.parquet
+    records.parquet, predictions.parquet, report.html      collected from the finished cells
+
+A cell is finished when its records.parquet exists; it is written last, and never again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from rep4ex_bench.cell import CellResult
+from rep4ex_bench.errors import OutputFolderError
+from rep4ex_bench.predictions import PREDICTION_SCHEMA, read_predictions
+from rep4ex_bench.records import (
+    RECORD_SCHEMA,
+    SCHEMA_VERSION,
+    read_records,
+    records_table,
+    write_bytes,
+    write_table,
+)
+from rep4ex_bench.suite import Cell
+
+_MARKER = "run.json"
+
+
+class RunFolder:
+    """An output folder that belongs to one suite."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, suite_name: str) -> RunFolder:
+        """Return the folder of a suite, made if it is not there.
+
+        Raises:
+            OutputFolderError: a file, another suite's folder, a folder that holds something else,
+                or one written by another version.
+            OutputWriteError: it cannot be written.
+        """
+        marker = path / _MARKER
+        if path.exists() and not path.is_dir():
+            raise OutputFolderError(f"--out must be a folder, but {path} is a file")
+        if not marker.exists():
+            if path.exists() and any(path.iterdir()):
+                raise OutputFolderError(
+                    f"{path} is not empty and holds no run: choose a new or an empty folder"
+                )
+            identity = {"suite": suite_name, "record_schema": SCHEMA_VERSION}
+            write_bytes(json.dumps(identity).encode(), marker)
+        owner = cls(path).suite_name()
+        if owner != suite_name:
+            raise OutputFolderError(
+                f"{path} belongs to suite {owner!r}, not {suite_name!r}: choose another --out"
+            )
+        return cls(path)
+
+    def suite_name(self) -> str:
+        """Return the suite that the folder belongs to.
+
+        Raises:
+            OutputFolderError: no run is here, or one of another record schema.
+        """
+        marker = self.path / _MARKER
+        try:
+            found = json.loads(marker.read_text())
+            owner, schema = str(found["suite"]), found["record_schema"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise OutputFolderError(
+                f"{self.path} is no run folder: {marker} cannot be read ({error!r})"
+            ) from error
+        if schema != SCHEMA_VERSION:
+            raise OutputFolderError(
+                f"{self.path} holds records of schema {schema}, this version reads "
+                f"{SCHEMA_VERSION}: choose another folder"
+            )
+        return owner
+
+    def read_collected(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return records.parquet and predictions.parquet; raises `RecordsError`."""
+        return (
+            read_records(self.path / "records.parquet"),
+            read_predictions(self.path / "predictions.parquet"),
+        )
+
+    def is_finished(self, cell: Cell) -> bool:
+        """Say whether the cell has its records."""
+        return (self._folder(cell) / "records.parquet").exists()
+
+    def write(self, cell: Cell, result: CellResult) -> None:
+        """Keep the result of a cell; raises `OutputWriteError`."""
+        if result.predictions is not None:
+            write_table(result.predictions, self._folder(cell) / "predictions.parquet")
+        write_table(records_table(result.records), self._folder(cell) / "records.parquet")
+
+    def collect(self, cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return records and predictions of the finished cells, in the order given.
+
+        Labels are not part of a cell's key; records get the labels that the cells have now.
+        """
+        records, predictions = [], []
+        for cell in cells:
+            if not self.is_finished(cell):
+                continue
+            labels = {
+                "suite": cell.suite,
+                "scenario_label": cell.scenario_label,
+                "method_label": cell.method_label,
+            }
+            records.append(read_records(self._folder(cell) / "records.parquet").assign(**labels))
+            if (file := self._folder(cell) / "predictions.parquet").exists():
+                predictions.append(read_predictions(file))
+        empty_records = records_table([]).to_pandas()
+        empty_predictions = PREDICTION_SCHEMA.empty_table().to_pandas()
+        return (
+            pd.concat(records, ignore_index=True) if records else empty_records,
+            pd.concat(predictions, ignore_index=True) if predictions else empty_predictions,
+        )
+
+    def write_collected(self, records: pd.DataFrame, predictions: pd.DataFrame) -> None:
+        """Write records.parquet and predictions.parquet; raises `OutputWriteError`."""
+        for name, frame, schema in (
+            ("records", records, RECORD_SCHEMA),
+            ("predictions", predictions, PREDICTION_SCHEMA),
+        ):
+            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            # pandas would add its own metadata; the schema's is all there is
+            write_table(
+                table.replace_schema_metadata(schema.metadata), self.path / f"{name}.parquet"
+            )
+
+    def _folder(self, cell: Cell) -> Path:
+        return self.path / "cells" / cell.key[:2] / cell.key

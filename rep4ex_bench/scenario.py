@@ -1,0 +1,148 @@
+"""Contract: a `Scenario` samples a `Task`: training data, query actions, truth, sealed oracle.
+
+    A ~ P_A,  Z = M0 A + V,  X = g0(Z),  Y = l(Z) + U,  U depends on V, (U, V) independent of A
+    truth(a*) = E[Y | do(A = a*)] = E[l(M0 a* + V)] + E[U]
+
+Source: Rep4Ex (arXiv 2310.04295), Section 2. Generators live in `scenarios/`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.errors import DataError
+from rep4ex_bench.parameters import Parameterised
+
+TruthSource = Literal["closed form", "Monte Carlo"]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Actions a* at which E[Y | do(A = a*)] is asked for.
+
+    Attributes:
+        actions: shape (q, k).
+        distance: shape (q,), in units of the training support: 0 at its centre, 1 on its boundary,
+            3 at three times its extent (the gauge of the support about its centre).
+        path_position: shape (q,), position t of the action on a straight path through the centre
+            (|t| is the distance), NaN for actions off the path. Only actions off the path are
+            scored; the path is there to be looked at.
+    """
+
+    actions: FloatArray
+    distance: FloatArray
+    path_position: FloatArray
+
+    @property
+    def scored(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Mask of the queries that metrics use."""
+        return np.isnan(self.path_position)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """E[Y | do(A = a*)] at each query.
+
+    Attributes:
+        values: shape (q,).
+        standard_errors: shape (q,), of the Monte Carlo; 0 for a closed form.
+        source: which of the two it is.
+    """
+
+    values: FloatArray
+    standard_errors: FloatArray
+    source: TruthSource
+
+
+@dataclass(frozen=True)
+class LatentSample:
+    """Fresh draws for judging a representation: actions (n, k), latents (n, d), features (n, m)."""
+
+    actions: FloatArray
+    latents: FloatArray
+    features: FloatArray
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What nature knows. Handed to oracle methods and to metrics only, never to a method.
+
+    Attributes:
+        latents: Z of the training data, (n, d).
+        latent_noise: V of the training data, (n, d).
+        action_effect: M0 with the intervention strength in it, (d, k).
+        mixing: g0, (n, d) -> (n, m).
+        outcome_function: l, (n, d) -> (n,).
+        draw_actions: (n, seed) -> (n, k), from the training distribution.
+        draw_noise: (n, seed) -> V, (n, d).
+    """
+
+    latents: FloatArray
+    latent_noise: FloatArray
+    action_effect: FloatArray
+    mixing: Callable[[FloatArray], FloatArray]
+    outcome_function: Callable[[FloatArray], FloatArray]
+    draw_actions: Callable[[int, int], FloatArray]
+    draw_noise: Callable[[int, int], FloatArray]
+
+    def draw(self, n: int, seed: int) -> LatentSample:
+        """Draw n fresh units with training actions."""
+        return self.draw_do(self.draw_actions(n, seed), seed)
+
+    def draw_do(self, actions: FloatArray, seed: int) -> LatentSample:
+        """Draw one fresh unit under do(A = a) for each row of `actions` (n, k)."""
+        latents = actions @ self.action_effect.T + self.draw_noise(len(actions), seed)
+        return LatentSample(actions, latents, self.mixing(latents))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One sampled problem. Methods get `train` and, later, `queries.actions`; nothing else.
+
+    Raises:
+        DataError: truth that is not finite or does not match the queries.
+    """
+
+    train: TrainingData
+    queries: Queries
+    truth: Truth
+    oracle: Oracle
+
+    def __post_init__(self) -> None:
+        q = len(self.queries.actions)
+        lengths = {
+            "distance": len(self.queries.distance),
+            "path_position": len(self.queries.path_position),
+            "truth.values": len(self.truth.values),
+            "truth.standard_errors": len(self.truth.standard_errors),
+        }
+        if set(lengths.values()) != {q}:
+            raise DataError(f"a task with {q} query actions needs as many of each, got {lengths}")
+        if not (np.isfinite(self.truth.values).all() and np.isfinite(self.queries.actions).all()):
+            raise DataError("a task needs finite query actions and truth, got values that are not")
+
+
+class Scenario(Parameterised, ABC):
+    """A family of problems with known truth.
+
+    Class attributes:
+        name: registered name.
+        version: raised whenever the same parameters and seed give other numbers.
+        data_label: where the features come from, shown wherever the scenario is shown.
+    """
+
+    data_label: ClassVar[str] = "synthetic"
+
+    @abstractmethod
+    def sample(self, seed: int) -> Task:
+        """Return the task of that seed: same parameters, same seed, same bits.
+
+        Raises:
+            ParameterError: a parameter outside its domain.
+        """

@@ -1,0 +1,1 @@
+"""Generators of tasks, one family a file."""

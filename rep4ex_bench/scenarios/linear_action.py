@@ -1,0 +1,178 @@
+"""`linear_action`: the setting of the Rep4Ex paper, with every part drawn at random.
+
+    A ~ Unif[-1, 1]^k,  V ~ N(0, S),  Z = alpha M0 A + V,  X = g0(Z)
+    Y = l(Z) + U,  U = c gamma' V / sd(gamma' V) + noise eps
+
+S has unit variances and random correlations, cond(M0) <= 2, g0 is injective (`mixing.py`).
+Source: Rep4Ex (arXiv 2310.04295), Sections 2 and 6; the draws are our own choice.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
+from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
+from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS, OutcomeFunction
+from rep4ex_bench.scenarios.query_grid import box_queries
+from rep4ex_bench.seeding import derive_seed, numpy_generator
+
+_ACTION_CONDITION = 2.0
+
+
+class LinearAction(Scenario):
+    """Linear effect of the actions on the latents, injective random network to the features.
+
+    Args:
+        k: dimension of the actions.
+        d: dimension of the latents.
+        m: dimension of the features, at least d.
+        n: training observations, at least k + 2.
+        alpha: intervention strength; M0 has geometric scale 1.
+        confounding: c, standard deviation of the part of U that V explains (outcome units).
+        noise: standard deviation of the rest of U (outcome units).
+        outcome: "softplus", "bump" or "interaction" (d >= 2); see `outcome_functions.py`.
+        layers: nonlinear layers of the mixing.
+        slope: smallest slope of its activation, in (0, 1].
+        mixing: "leaky_relu", "smooth" or "linear".
+        condition: bound on the condition number of each of its matrices.
+    """
+
+    name: ClassVar[str] = "linear_action"
+    version: ClassVar[int] = 1
+    data_label: ClassVar[str] = "synthetic"
+
+    def __init__(
+        self,
+        k: int = 2,
+        d: int = 2,
+        m: int = 10,
+        n: int = 10_000,
+        alpha: float = 1.0,
+        confounding: float = 1.0,
+        noise: float = 0.3,
+        outcome: str = "softplus",
+        layers: int = 2,
+        slope: float = 0.2,
+        mixing: str = "leaky_relu",
+        condition: float = 4.0,
+    ) -> None:
+        self.k = k
+        self.d = d
+        self.m = m
+        self.n = n
+        self.alpha = alpha
+        self.confounding = confounding
+        self.noise = noise
+        self.outcome = outcome
+        self.layers = layers
+        self.slope = slope
+        self.mixing = mixing
+        self.condition = condition
+
+    def check_parameters(self) -> None:
+        """Raise `ParameterError` if a parameter lies outside its domain."""
+        for parameter in ("k", "d"):
+            self.require_integer(parameter, 1)
+        self.require_integer("layers", 0)
+        self.require_integer("m", self.d)
+        self.require_integer("n", self.k + 2)
+        for parameter in ("alpha", "confounding", "noise"):
+            self.require_number(parameter, 0.0)
+        self.require_number("slope", 0.0, strict=True, maximum=1.0)
+        self.require_number("condition", 1.0)
+        self.require_choice("mixing", KINDS)
+        self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
+        if self.outcome == "interaction" and self.d == 1:
+            self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+
+    def sample(self, seed: int) -> Task:
+        """Return the task of that seed."""
+        self.check_parameters()
+        root = derive_seed(seed, self.name)
+        covariance = _random_correlation(self.d, numpy_generator(root, "covariance"))
+        factor = np.linalg.cholesky(covariance)
+        effect = self.alpha * matrix_with_condition(
+            self.d, self.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
+        )
+        mixing = random_mixing(
+            self.d,
+            self.m,
+            self.layers,
+            self.slope,
+            self.mixing,
+            self.condition,
+            numpy_generator(root, "mixing"),
+        )
+        outcome_function = OUTCOME_FUNCTIONS[self.outcome](
+            self.d, numpy_generator(root, "outcome function")
+        )
+
+        def draw_actions(n: int, draw_seed: int) -> FloatArray:
+            return numpy_generator(draw_seed, "actions").uniform(-1.0, 1.0, (n, self.k))
+
+        def draw_noise(n: int, draw_seed: int) -> FloatArray:
+            rng = numpy_generator(draw_seed, "latent noise")
+            return np.asarray(rng.standard_normal((n, self.d)) @ factor.T)
+
+        train_seed = derive_seed(root, "train")
+        actions = draw_actions(self.n, train_seed)
+        latent_noise = draw_noise(self.n, train_seed)
+        latents = actions @ effect.T + latent_noise
+        outcome = outcome_function(latents) + self._outcome_noise(latent_noise, covariance, root)
+        queries = box_queries(self.k, numpy_generator(root, "queries"))
+        return Task(
+            train=TrainingData(
+                torch.from_numpy(actions),
+                torch.from_numpy(mixing(latents)),
+                torch.from_numpy(outcome),
+                latent_dim=self.d,
+            ),
+            queries=queries,
+            truth=_truth(
+                outcome_function,
+                queries,
+                effect,
+                covariance,
+                draw_noise(DRAWS, derive_seed(root, "truth")),
+            ),
+            oracle=Oracle(
+                latents, latent_noise, effect, mixing, outcome_function, draw_actions, draw_noise
+            ),
+        )
+
+    def _outcome_noise(
+        self, latent_noise: FloatArray, covariance: FloatArray, root: int
+    ) -> FloatArray:
+        """Return U, (n,): mean 0, dependent on V with strength `confounding`."""
+        gamma = numpy_generator(root, "confounding").standard_normal(self.d)
+        gamma /= np.sqrt(gamma @ covariance @ gamma)
+        own = numpy_generator(root, "outcome noise").standard_normal(len(latent_noise))
+        return np.asarray(self.confounding * (latent_noise @ gamma) + self.noise * own)
+
+
+def _random_correlation(d: int, rng: np.random.Generator) -> FloatArray:
+    """Return a random correlation matrix (d, d): a normalised Wishart with 2 d degrees of freedom."""
+    factor = rng.standard_normal((d, 2 * d))
+    covariance = factor @ factor.T
+    scale = 1.0 / np.sqrt(np.diag(covariance))
+    return np.asarray(covariance * np.outer(scale, scale))
+
+
+def _truth(
+    outcome_function: OutcomeFunction,
+    queries: Queries,
+    effect: FloatArray,
+    covariance: FloatArray,
+    noise: FloatArray,
+) -> Truth:
+    means = queries.actions @ effect.T
+    exact = outcome_function.gaussian_expectation(means, covariance)
+    if exact is None:
+        return monte_carlo_truth(outcome_function, means, noise)
+    return Truth(exact, np.zeros(len(exact)), "closed form")

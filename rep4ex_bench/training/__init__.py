@@ -1,0 +1,1 @@
+"""Training of networks: autoencoders with linear invariance, and plain regression."""

@@ -1,0 +1,48 @@
+"""Linear invariance as a training loss that has no scale: the whitened unbiased MMR statistic.
+
+    r = phi - W a - c on the batch,  w_i = S^-1/2 r_i with S = r' r / b
+    loss = 1 / (b (b - 1)) sum_{i != j} <f_i, f_j> <w_i, w_j>,   |f_i| = 1
+
+f are action features of the Gaussian kernel, residualised on [1, A] (Rep4Ex, arXiv 2310.04295,
+Section 4, gives the plain statistic). Whitening keeps the penalty from shrinking the code instead
+of straightening it; unit features make one weight mean the same for every action dimension.
+Leaving out i = j removes what independent noise contributes.
+"""
+
+from __future__ import annotations
+
+import torch
+from rep4ex_kernels import InvariancePenalty, residualize
+from torch import Tensor
+
+# Keeps the whitening defined while the code is still nearly degenerate.
+_JITTER = 1e-4
+
+
+class InvarianceLoss:
+    """The statistic for mini-batches of one set of training actions."""
+
+    def __init__(self, actions: Tensor) -> None:
+        self._actions = actions
+        self._features = InvariancePenalty.fit(actions).features.to(actions.dtype)
+
+    def __call__(self, code: Tensor, index: Tensor) -> Tensor:
+        """Return the loss of code (b, d) at the training rows `index` (b,)."""
+        rows, width = code.shape
+        both = torch.cat([code, self._features[index]], dim=1)
+        residual, _ = residualize(both, self._actions[index])
+        code_residual, features = residual[:, :width], residual[:, width:]
+        features = features / features.norm(dim=1, keepdim=True).clamp_min(1e-6)
+        white = _whiten(code_residual)
+        joint = features.T @ white
+        diagonal = white.square().sum()  # |f_i|^2 = 1
+        return (joint.square().sum() - diagonal) / (rows * (rows - 1))
+
+
+def _whiten(residual: Tensor) -> Tensor:
+    """Return residual rows with covariance I (up to the jitter)."""
+    covariance = residual.T @ residual / len(residual)
+    scale = covariance.diagonal().mean().detach()
+    jitter = _JITTER * scale * torch.eye(len(covariance), dtype=residual.dtype, device=residual.device)
+    factor = torch.linalg.cholesky(covariance + jitter)
+    return torch.linalg.solve_triangular(factor, residual.T, upper=False).T

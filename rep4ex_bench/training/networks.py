@@ -1,0 +1,77 @@
+"""Network building blocks: initialised from a given generator, never from the global state."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+LEAK = 0.2
+
+
+def mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
+    """Return a leaky-ReLU network with a linear last layer.
+
+    Args:
+        widths: input, hidden and output widths.
+        generator: CPU generator of the initial weights (Kaiming uniform; biases like torch's).
+    """
+    layers: list[nn.Module] = []
+    for into, out in pairwise(widths):
+        layers += [linear(into, out, generator), nn.LeakyReLU(LEAK)]
+    return nn.Sequential(*layers[:-1])
+
+
+def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear layer whose weights come from the generator."""
+    layer = nn.Linear(into, out)
+    gain = nn.init.calculate_gain("leaky_relu", LEAK)
+    nn.init.uniform_(layer.weight, *_symmetric(gain * math.sqrt(3 / into)), generator=generator)
+    nn.init.uniform_(layer.bias, *_symmetric(1 / math.sqrt(into)), generator=generator)
+    return layer
+
+
+def _symmetric(bound: float) -> tuple[float, float]:
+    return -bound, bound
+
+
+class Standardise(nn.Module):
+    """Columns to mean 0 and standard deviation 1; constant columns to 0."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        rows64 = rows.to(torch.float64)
+        deviation = rows64.std(dim=0, correction=0)
+        # below the rounding of float32 about the mean, a column is constant
+        constant = deviation <= 1e-6 * rows64.abs().amax(dim=0)
+        self.register_buffer("mean", rows64.mean(dim=0).to(rows.dtype))
+        self.register_buffer(
+            "scale", torch.where(constant, torch.zeros_like(deviation), 1 / deviation).to(rows.dtype)
+        )
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return standardised rows (n, m)."""
+        return (rows - self.mean) * self.scale
+
+
+class AutoencoderNetwork(nn.Module):
+    """MLP autoencoder m - hidden - d - hidden - m on standardised features."""
+
+    def __init__(
+        self, features: Tensor, latent_dim: int, hidden: tuple[int, ...], generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        m = features.shape[1]
+        self.standardise = Standardise(features)
+        self.encoder = mlp([m, *hidden, latent_dim], generator)
+        self.decoder = mlp([latent_dim, *reversed(hidden), m], generator)
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Return the code phi(X), (n, d), of raw features (n, m)."""
+        code: Tensor = self.encoder(self.standardise(features))
+        return code

@@ -1,0 +1,56 @@
+"""One optimisation loop for every network: Adam, cosine decay, fixed steps, seeded batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from rep4ex_bench.errors import Rep4ExBenchError
+
+
+class DivergenceError(Rep4ExBenchError, ArithmeticError):
+    """The training loss stopped being finite."""
+
+
+def batches(n: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Yield row indices for ever: each pass is a fresh permutation, cut into full batches.
+
+    The last, incomplete batch of a pass is dropped: its other size would change the noise.
+    """
+    size = min(size, n)
+    while True:
+        order = torch.randperm(n, generator=generator)
+        yield from order[: n - n % size].split(size)
+
+
+def minimise(
+    parameters: Iterable[nn.Parameter],
+    loss: Callable[[Tensor], Tensor],
+    index: Iterator[Tensor],
+    *,
+    steps: int,
+    learning_rate: float,
+    device: torch.device,
+) -> float:
+    """Minimise the mean of loss(batch index); return the last loss.
+
+    Raises:
+        DivergenceError: the loss is not finite (checked every 100 steps and at the end).
+    """
+    optimiser = torch.optim.Adam(parameters, lr=learning_rate, foreach=True)
+    value = torch.zeros(())
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimiser.zero_grad(set_to_none=True)
+        value = loss(next(index).to(device))
+        value.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if (step % 100 == 0 or step == steps - 1) and not math.isfinite(float(value)):
+            raise DivergenceError(
+                f"the training loss is {float(value)} at step {step} of {steps}: lower "
+                "learning_rate or penalty_weight, or look for outliers in the features"
+            )
+    return float(value)
