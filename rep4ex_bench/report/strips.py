@@ -1,0 +1,91 @@
+"""The small chart in a leaderboard row: one dot per seed on a logarithmic axis, the median marked.
+
+It is drawn here, not in the browser, so that the spread is there without scripts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rep4ex_bench.report.numbers import log_range, shown
+
+WIDTH = 168
+HEIGHT = 22
+_MARGIN = 10
+_FAILED_ROOM = 14
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One seed: `x` in pixels, `title` for the reader, `kind` "ok", "beyond" or "failed"."""
+
+    x: float
+    title: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The chart of one row; `median` is None where the median itself is not finite."""
+
+    dots: list[Dot]
+    median: float | None
+    description: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark of the axis."""
+
+    x: float
+    text: str
+
+
+class Axis:
+    """The axis that all rows of a scenario share."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.low, self.high = log_range(values)
+
+    def position(self, value: float) -> float:
+        """Return the pixel of a value; beyond the ends it is the end."""
+        inside = min(max(value, self.low), self.high)
+        share = math.log10(inside / self.low) / math.log10(self.high / self.low)
+        return round(_MARGIN + share * (WIDTH - 2 * _MARGIN - _FAILED_ROOM), 1)
+
+    def ticks(self) -> list[Tick]:
+        """Return at most three marks: both ends and 1, where it is not too close to an end."""
+        ends = [self.low, self.high]
+        middle = [1.0] if self.low * 5 < 1 < self.high / 5 else []
+        return [Tick(self.position(v), f"{v:g}") for v in sorted(ends + middle)]
+
+
+def nmse_by_seed(records: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
+    """Return nmse_outside per (scenario, method) and seed; infinite where the cell has none."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    for row in records.drop_duplicates("cell_key").itertuples():
+        seeds = found.setdefault((str(row.scenario_label), str(row.method_label)), {})
+        seeds[int(row.seed)] = math.inf
+    good = records[(records["metric"] == "nmse_outside") & (records["status"] == "ok")]
+    for row in good.itertuples():
+        found[str(row.scenario_label), str(row.method_label)][int(row.seed)] = float(row.value)
+    return found
+
+
+def strip(by_seed: dict[int, float], median: float, axis: Axis) -> Strip:
+    """Return the chart of one row."""
+    dots = [_dot(seed, value, axis) for seed, value in sorted(by_seed.items())]
+    listed = ", ".join(dot.title for dot in dots)
+    place = axis.position(median) if math.isfinite(median) else None
+    return Strip(dots, place, f"nMSE outside by seed: {listed}")
+
+
+def _dot(seed: int, value: float, axis: Axis) -> Dot:
+    title = f"seed {seed}: {shown(value)}"
+    if not math.isfinite(value):
+        return Dot(WIDTH - _FAILED_ROOM / 2, title, "failed")
+    kind = "beyond" if not axis.low <= value <= axis.high else "ok"
+    return Dot(axis.position(value), title, kind)

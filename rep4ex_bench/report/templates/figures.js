@@ -1,0 +1,142 @@
+// The three figures, the legend that hides methods in all of them, and the choice of a seed.
+"use strict";
+
+const labelOf = (method) => report.methods[method].label;
+
+function beyondText(names) {
+  return names.length ? `Leaves the range shown: ${names.join("; ")}. ` : "";
+}
+
+function drawDistance(box, scenario) {
+  const {range, curves, beyond} = scenario.distance;
+  if (!curves.length) return empty(box, "No errors by distance were recorded."), "";
+  const rowsOf = (curve) => curve.at.map((at, i) => ({
+    at, median: curve.median[i], low: curve.low[i], high: curve.high[i],
+    title: `${labelOf(curve.method)}\ndistance ${shortNumber(at)}\nmedian nMSE ${shortNumber(curve.median[i])}\n`
+      + `seeds ${shortNumber(curve.low[i])} to ${shortNumber(curve.high[i])} (${curve.seeds[i]})`,
+  }));
+  const drawn = visible(curves).map((curve) => ({method: curve.method, rows: rowsOf(curve)}));
+  const last = d3.max(curves, (curve) => d3.max(curve.at));
+  // a logarithmic axis has no zero: an exact prediction lies on the lower edge
+  const onAxis = (name) => (row) => (row[name] === null ? NaN : Math.max(row[name], range[0]));
+  draw(box, {
+    x: {domain: [0, Math.max(last, 1)], label: "distance from the centre, in units of the support", labelAnchor: "center", labelArrow: "none"},
+    y: logAxis(range, "nMSE"),
+    marks: [
+      support(0, 1),
+      Plot.ruleY([1], {stroke: "var(--muted)", strokeDasharray: "4 3"}),
+      drawn.map(({method, rows}) => Plot.areaY(rows, {
+        x: "at", y1: onAxis("low"), y2: onAxis("high"), fill: colourOf(method), fillOpacity: 0.13, clip: true,
+      })),
+      drawn.map(({method, rows}) => lineOf(rows, "at", onAxis("median"), method)),
+      drawn.map(({method, rows}) => dotsOf(rows, "at", onAxis("median"), method)),
+      tips(drawn.flatMap(({rows}) => rows).filter((row) => row.median <= range[1]), "at", onAxis("median")),
+    ],
+  }, `Error against distance from the support in ${scenario.label}: ${drawn.length} curves`);
+  return beyondText(beyond);
+}
+
+function drawPath(box, scenario) {
+  const seed = document.getElementById("seed").value;
+  const path = scenario.path.find((entry) => String(entry.seed) === seed);
+  if (!path) return empty(box, "No predictions along a path for this seed."), "";
+  const points = (values, name) => path.at.map((at, i) => ({
+    at, value: values[i], title: `${name}\nt = ${shortNumber(at)}\n${shortNumber(values[i])}`,
+  }));
+  const truth = points(path.truth, "truth");
+  const drawn = visible(path.lines).map(({method, value}) => ({method, rows: points(value, labelOf(method))}));
+  const value = (row) => row.value ?? NaN;
+  // symbols are set apart from line to line, so that lines on top of each other can be told apart
+  const every = Math.max(1, Math.round(path.at.length / 7));
+  const marked = (rows, method) => rows.filter((_, i) => (i + 2 * method) % every === 0);
+  const inRange = (row) => row.value >= path.range[0] && row.value <= path.range[1];
+  draw(box, {
+    x: {domain: d3.extent(path.at), label: "position t on the path", labelAnchor: "center", labelArrow: "none"},
+    y: {domain: path.range, grid: true, ticks: 6, label: "E[Y | do(A = a)]", labelArrow: "none"},
+    marks: [
+      support(-1, 1),
+      Plot.lineY(truth, {x: "at", y: value, stroke: "var(--ink)", strokeWidth: 4.5, strokeOpacity: 0.9, clip: true}),
+      drawn.map(({method, rows}) => lineOf(rows, "at", value, method)),
+      drawn.map(({method, rows}) => dotsOf(marked(rows, method), "at", value, method)),
+      tips([...truth, ...drawn.flatMap(({rows}) => rows)].filter(inRange), "at", value),
+    ],
+  }, `Truth and ${drawn.length} predictions along the path of actions in ${scenario.label}, seed ${seed}`);
+  const left = path.left_out ? `${path.left_out} more seeds are not in this page. ` : "";
+  return `Thick line: truth. ${beyondText(path.beyond)}${left}`;
+}
+
+function drawCode(box, scenario) {
+  const {range, points, beyond} = scenario.code;
+  if (!points.length) return empty(box, "No finished cell of this scenario has a code to judge."), "";
+  const drawn = visible(points).map((point) => ({
+    ...point,
+    shown: Math.min(Math.max(point.nmse, range[0]), range[1]),
+    title: `${labelOf(point.method)}, seed ${point.seed}\naffine R² ${shortNumber(point.r2)}\nnMSE outside ${shortNumber(point.nmse)}`,
+  }));
+  const methods = [...new Set(drawn.map((point) => point.method))];
+  const lowest = Math.min(d3.min(points, (point) => point.r2) - 0.02, 0.9);
+  draw(box, {
+    x: {domain: [Math.max(lowest, -1), 1.01], ticks: 6, grid: true, label: "affine R² (1 = latents recovered)", labelAnchor: "center", labelArrow: "none"},
+    y: logAxis(range, "nMSE outside"),
+    marks: [
+      Plot.ruleY([1], {stroke: "var(--muted)", strokeDasharray: "4 3"}),
+      methods.map((method) => dotsOf(drawn.filter((point) => point.method === method), "r2", "shown", method, {
+        r: 5, fillOpacity: 0.8, stroke: "var(--card)", strokeWidth: 0.8, clip: false,
+      })),
+      tips(drawn, "r2", "shown"),
+    ],
+  }, `Affine R squared against nMSE outside in ${scenario.label}: ${drawn.length} cells`);
+  return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
+}
+
+const drawings = {distance: drawDistance, path: drawPath, code: drawCode};
+
+function redraw(box) {
+  const scenario = report.scenarios[box.dataset.scenario];
+  const note = drawings[box.dataset.figure](box, scenario);
+  box.nextElementSibling.textContent = note.trim();
+}
+
+const boxes = [...document.querySelectorAll(".plot")];
+
+function toggle(method) {
+  if (!hidden.delete(method)) hidden.add(method);
+  for (const button of document.querySelectorAll(`.legend button[data-method="${method}"]`)) {
+    button.setAttribute("aria-pressed", String(!hidden.has(method)));
+  }
+  boxes.forEach(redraw);
+}
+
+function fillLegend(legend) {
+  legend.append(...report.methods.map(({label, role}, method) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.method = method;
+    button.setAttribute("aria-pressed", "true");
+    button.append(swatch(method), role === "method" ? label : `${label} (${role})`);
+    button.addEventListener("click", () => toggle(method));
+    return button;
+  }));
+}
+
+function fillSeeds(select) {
+  const seeds = new Set(report.scenarios.flatMap(({path}) => path.map(({seed}) => seed)));
+  select.append(...[...seeds].sort((a, b) => a - b).map((seed) => new Option(seed, seed)));
+  select.disabled = seeds.size < 2;
+  select.addEventListener("change", () => {
+    boxes.filter((box) => box.dataset.figure === "path").forEach(redraw);
+  });
+}
+
+document.querySelectorAll(".legend").forEach(fillLegend);
+document.querySelectorAll("#seed").forEach(fillSeeds);
+// Drawn anew at another width only: a drawing that changes its own height must not loop.
+const widths = new WeakMap();
+const observer = new ResizeObserver((entries) => {
+  for (const {target} of entries) {
+    if (widths.get(target) === target.clientWidth) continue;
+    widths.set(target, target.clientWidth);
+    redraw(target);
+  }
+});
+boxes.forEach((box) => observer.observe(box));
