@@ -1,1 +1,23 @@
 """Losses of intervention extrapolation as differentiable, batched kernels."""
+
+from rep4ex_kernels.bandwidth.op import median_bandwidth
+from rep4ex_kernels.errors import (
+    BackendError,
+    KernelInputError,
+    RankDeficientWarning,
+    SecondDerivativeError,
+)
+from rep4ex_kernels.invariance_penalty.penalty import InvariancePenalty
+from rep4ex_kernels.mmr.op import mmr_penalty
+from rep4ex_kernels.residualize.op import residualize
+
+__all__ = [
+    "BackendError",
+    "InvariancePenalty",
+    "KernelInputError",
+    "RankDeficientWarning",
+    "SecondDerivativeError",
+    "median_bandwidth",
+    "mmr_penalty",
+    "residualize",
+]

@@ -1,0 +1,96 @@
+"""The one place that picks a backend.
+
+Order of precedence: the argument `backend=`, the environment variable REP4EX_KERNELS_BACKEND,
+"auto". A forced backend that cannot run raises; it is never replaced by another.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+
+import torch
+
+from rep4ex_kernels.errors import BackendError
+
+ENVIRONMENT_VARIABLE = "REP4EX_KERNELS_BACKEND"
+BACKENDS = ("auto", "reference", "torch", "numba", "triton")
+
+# Ops with a compiled CPU path, and the widest (points + values) for which it beats torch's matrix
+# products; wider problems are bound by the product, where the library is better.
+_NUMBA_MAX_WIDTH: dict[str, int] = {}
+_TRITON_OPS = frozenset({"mmr", "mmd", "energy", "hsic", "residualize"})
+
+
+def requested_backend(backend: str | None) -> str:
+    """Return the backend that the caller or the environment asks for, or "auto"."""
+    if backend is not None:
+        name, source = backend, "backend"
+    else:
+        name, source = os.environ.get(ENVIRONMENT_VARIABLE, "auto"), ENVIRONMENT_VARIABLE
+    if name not in BACKENDS:
+        raise BackendError(f"{source}: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    return name
+
+
+def choose_backend(
+    op: str, request: str, device: torch.device, dtype: torch.dtype, width: int
+) -> str:
+    """Return the name of the backend that will run.
+
+    Args:
+        op: folder of the op, as "mmr".
+        request: what `requested_backend` returned.
+        device: where the tensors are.
+        dtype: what they hold.
+        width: columns of points and values together; decides whether the compiled CPU path pays.
+
+    Raises:
+        BackendError: the forced backend cannot run on these tensors or is not installed.
+    """
+    if request != "auto":
+        obstacle = _obstacle(op, request, device, dtype)
+        if obstacle:
+            raise BackendError(f"backend {request!r} cannot run {op}: {obstacle}")
+        return request
+    if device.type == "cuda" and not _obstacle(op, "triton", device, dtype):
+        return "triton"
+    narrow = width <= _NUMBA_MAX_WIDTH.get(op, -1)
+    if narrow and not _obstacle(op, "numba", device, dtype):
+        return "numba"
+    return "torch"
+
+
+def implementation(op: str, name: str) -> ModuleType:
+    """Return the module `rep4ex_kernels.<op>.<name>_impl`."""
+    return importlib.import_module(f"rep4ex_kernels.{op}.{name}_impl")
+
+
+def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype) -> str:
+    """Say why the backend cannot run, or return an empty string."""
+    if name in ("torch", "reference"):
+        return ""
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    obstacles = {
+        "it has no such path; use backend='torch'": op
+        not in (_NUMBA_MAX_WIDTH if name == "numba" else _TRITON_OPS),
+        f"it computes in float32, the tensors are {dtype}; use backend='torch'": (
+            dtype != torch.float32
+        ),
+        f"{name} is not installed; pip install 'rep4ex-bench[{name}]'": not _installed(name),
+        f"it runs on the CPU, the tensors are on {device}": (
+            name == "numba" and device.type != "cpu"
+        ),
+        f"it needs a CUDA device, the tensors are on {device}": (
+            name == "triton" and device.type != "cuda" and not interpreted
+        ),
+    }
+    return next((obstacle for obstacle, met in obstacles.items() if met), "")
+
+
+@functools.cache
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None

@@ -1,0 +1,88 @@
+"""What every op shares: full precision inside autocast, batching under vmap."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels.errors import SecondDerivativeError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Switch autocast off inside `function`: a loss in half precision is a wrong loss."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        device = tensors[0].device.type if tensors else "cpu"
+        if device not in ("cpu", "cuda"):
+            return function(*args, **kwargs)
+        with torch.autocast(device_type=device, enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapped
+
+
+def apply(function: type[torch.autograd.Function], *args: Any) -> Any:
+    """Apply an autograd function (torch leaves its `apply` untyped)."""
+    return function.apply(*args)
+
+
+def register_batched_vmap(op: Any) -> None:
+    """Give a custom op over (B, ...) tensors its vmap rule: the new axis joins B."""
+
+    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+        size = info.batch_size
+
+        def join(value: Any, dim: int | None) -> Any:
+            if not isinstance(value, Tensor):
+                return value
+            moved = value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+            return moved.reshape(size * moved.shape[1], *moved.shape[2:]).contiguous()
+
+        joined = [join(value, dim) for value, dim in zip(args, in_dims, strict=True)]
+        outputs = op(*joined)
+
+        def split(value: Tensor) -> Tensor:
+            return value.reshape(size, value.shape[0] // size, *value.shape[1:])
+
+        if isinstance(outputs, Tensor):
+            return split(outputs), 0
+        return tuple(split(value) for value in outputs), (0,) * len(outputs)
+
+    op.register_vmap(rule)
+
+
+class FirstDerivativeOnly(torch.autograd.Function):
+    """Hand on a gradient that must not be differentiated again.
+
+    Ties the gradient (a constant to autograd) to the inputs it depends on, so that a second
+    derivative raises instead of silently coming out as zero.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(gradient: Tensor, x: Tensor, y: Tensor, name: str) -> Tensor:
+        """Return the gradient as it is."""
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep the op's name for the message."""
+        ctx.name = inputs[3]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        """Raise."""
+        raise SecondDerivativeError(
+            f"{ctx.name} offers first derivatives only; "
+            "backend='reference' is dense and differentiates twice"
+        )

@@ -1,0 +1,1 @@
+"""The median heuristic for kernel bandwidths."""

@@ -1,0 +1,1 @@
+"""The MMR penalty with everything that depends on the actions alone done once."""

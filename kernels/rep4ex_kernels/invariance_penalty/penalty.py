@@ -1,0 +1,259 @@
+"""`InvariancePenalty`: the MMR penalty when the actions stay and the representation changes.
+
+    penalty = tr(phi' P K P phi) / n^2 = |F' phi|^2 / n^2,   F F' ~ P K P of low rank
+
+One n x rank x d product a step, no residual and no exponential; gradient 2 F F' phi / n^2. Where
+the rank does not pay, the dense pass of `mmr_penalty` with the projection kept.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._checks import (
+    PRECISIONS,
+    check_choice,
+    check_finite,
+    check_matrix,
+    check_positive_number,
+    check_rows,
+    check_same_device,
+)
+from rep4ex_kernels._dispatch import requested_backend
+from rep4ex_kernels._least_squares import orthonormal_basis
+from rep4ex_kernels._registration import full_precision
+from rep4ex_kernels._tiles import scale_points
+from rep4ex_kernels.bandwidth.op import read_bandwidth
+from rep4ex_kernels.errors import KernelInputError
+from rep4ex_kernels.invariance_penalty.factorisation import Factorisation, factorise
+from rep4ex_kernels.mmr.op import (
+    STATISTICS,
+    _kernel_product_op,
+    penalty_on_basis,
+)
+
+# A step costs 4 n rank d operations against n^2 exponentials: beyond n / 4 the dense pass wins.
+_RANK_SHARE = 4
+_MAX_RANK = 1024
+_MIN_RANK = 64
+
+
+class InvariancePenalty:
+    """MMR penalty of representations of one set of actions; made by `fit`."""
+
+    def __init__(
+        self, points: Tensor, basis: Tensor, bandwidth: float, factorisation: Factorisation
+    ) -> None:
+        """Keep what `fit` computed: points (n, k) centred, basis (n, k + 1) in float64."""
+        self._points = points
+        self._basis = basis
+        self._factorisation = factorisation
+        self._features = factorisation.features.to(points.dtype).contiguous()
+        self._squares = factorisation.features.square().sum(1)
+        self._kernel_basis: Tensor | None = None
+        self.bandwidth = bandwidth
+
+    @classmethod
+    def fit(
+        cls,
+        actions: Tensor,
+        bandwidth: float | str | Tensor = "median",
+        tolerance: float = 1e-5,
+        *,
+        max_rank: int | None = None,
+    ) -> InvariancePenalty:
+        """Factorise the projected kernel of the actions.
+
+        Args:
+            actions: (n, k), constants.
+            bandwidth: h in units of the actions: "median" or a number above 0.
+            tolerance: part of the kernel that may be left out, tr(P K P - F F') <= tolerance
+                tr(F F'): the expected relative error of the penalty of pure noise.
+            max_rank: the dense pass is taken beyond it; None means n / 4, between 64 and 1024.
+
+        Raises:
+            KernelInputError: wrong shape, dtype, bandwidth or tolerance; n < k + 2; NaN.
+        """
+        a = check_matrix("actions", actions).detach()
+        if a.dim() != 2:
+            raise KernelInputError("actions", "shape (n, k)", f"shape {tuple(a.shape)}")
+        check_rows("actions", a, a.shape[1] + 2, "k + 2")
+        check_finite("actions", a)
+        check_positive_number("tolerance", tolerance)
+        n = len(a)
+        if max_rank is None:
+            max_rank = min(_MAX_RANK, max(_MIN_RANK, n // _RANK_SHARE))
+        elif max_rank < 1:
+            raise KernelInputError("max_rank", "an integer of at least 1", max_rank)
+        dtype = torch.promote_types(a.dtype, torch.float32)
+        h = float(read_bandwidth("bandwidth", bandwidth, a, torch.Size()))
+        check_positive_number("bandwidth", h)
+        wide = a.to(torch.float64)
+        points = wide - wide.mean(0)
+        basis = orthonormal_basis(points[None])[0]
+        factorisation = factorise(scale_points(points, h), basis, tolerance, max_rank)
+        return cls(points.to(dtype), basis, h, factorisation)
+
+    @property
+    def path(self) -> str:
+        """ "factorised", or "dense" where the rank that the tolerance takes does not pay."""
+        return "factorised" if self._factorisation.complete else "dense"
+
+    @property
+    def rank(self) -> int:
+        """Columns of `features`."""
+        return self._features.shape[1]
+
+    @property
+    def features(self) -> Tensor:
+        """Action features F (n, rank), residualised: F F' ~ P K P, F' [1, A] = 0.
+
+        On the dense path they are the best that `max_rank` allowed and are not used by `penalty`.
+        """
+        return self._features
+
+    @property
+    def features_error(self) -> float:
+        """tr(P K P - F F') / n: what `features` leave out."""
+        return self._factorisation.error
+
+    @property
+    def error_bound(self) -> float:
+        """Certified: |penalty - exact| <= error_bound * mean_i |r_i|^2, rounding aside.
+
+        r is the residual of the representation. Zero on the dense path.
+        """
+        return self._factorisation.error if self._factorisation.complete else 0.0
+
+    @full_precision
+    def penalty(
+        self,
+        representation: Tensor,
+        index: Tensor | None = None,
+        statistic: str = "v",
+        *,
+        precision: str = "precise",
+        backend: str | None = None,
+    ) -> Tensor:
+        """Return the penalty (...) of representation (..., n, d), or of a mini-batch.
+
+        Without index: the statistics of `mmr_penalty`. With index (b,), or (..., b) with one batch
+        a replica, and representation (..., b, d) at these rows:
+
+            V: 1/b^2 sum_ij G_ij <phi_i, phi_j>,   U: 1/(b (b - 1)) sum_{i != j} G_ij <phi_i, phi_j>
+
+        with G = P K P of the whole data. U is unbiased over random batches for the same sum over
+        all pairs of the data; phi enters as it is given, so residualise it where it has a large
+        mean or a strong linear part.
+
+        Args:
+            representation: phi, float32 or float64 (half precision is computed in float32).
+            index: rows of the training actions, int32 or int64.
+            statistic: "v" or "u".
+            precision: of the dense path; see `mmr_penalty`.
+            backend: of the dense path; see `mmr_penalty`.
+
+        Raises:
+            KernelInputError: rows or device that do not match the actions, an index out of range.
+            BackendError: the forced backend cannot run.
+        """
+        phi = check_matrix("representation", representation)
+        check_choice("statistic", statistic, STATISTICS)
+        check_choice("precision", precision, PRECISIONS)
+        check_same_device("actions", self._points, "representation", phi)
+        request = requested_backend(backend)
+        phi = phi.to(torch.promote_types(phi.dtype, self._points.dtype))
+        if index is not None:
+            return self._batch(phi, self._check_index(phi, index), statistic)
+        if phi.shape[-2] != len(self._points):
+            raise KernelInputError(
+                "representation",
+                f"n = {len(self._points)} rows, as the actions",
+                f"n = {phi.shape[-2]}",
+                "pass index= for a mini-batch",
+            )
+        if self.path == "factorised":
+            return self._factorised(phi, statistic)
+        return self._dense(phi, statistic, precision, request)
+
+    def _factorised(self, phi: Tensor, statistic: str) -> Tensor:
+        n = phi.shape[-2]
+        features = self._features.to(phi.dtype)
+        # F' 1 = 0, so the shift is a constant and only keeps a large mean from costing digits.
+        centred = phi - phi.mean(-2, keepdim=True).detach()
+        value = (features.mT @ centred).square().sum((-1, -2))
+        if statistic == "v":
+            return value / n**2
+        basis = self._basis
+        wide = centred.to(torch.float64)
+        residual = wide - basis @ (basis.mT @ wide)
+        own = (self._squares * residual.square().sum(-1)).sum(-1)
+        return (value - own.to(value.dtype)) / (n * (n - 1))
+
+    def _dense(self, phi: Tensor, statistic: str, precision: str, request: str) -> Tensor:
+        leading = phi.shape[:-2]
+        flat = phi.reshape(leading.numel(), *phi.shape[-2:])
+        batches = len(flat)
+        points = self._points.expand(batches, -1, -1).contiguous()
+        basis = self._basis.expand(batches, -1, -1)
+        width = self._width(batches)
+        request = "torch" if request == "reference" else request
+        value = penalty_on_basis(flat, points, basis, width, statistic, precision, request)
+        return value.to(phi.dtype).reshape(leading)
+
+    def _batch(self, phi: Tensor, index: Tensor, statistic: str) -> Tensor:
+        b = phi.shape[-2]
+        if self.path == "factorised":
+            features = self._features[index].to(phi.dtype)
+            value = (features.mT @ phi).square().sum((-1, -2))
+            own = self._squares[index]
+        else:
+            value, own = self._dense_batch(phi, index)
+        if statistic == "v":
+            return value.to(phi.dtype) / b**2
+        diagonal = (own.to(value.dtype) * phi.square().sum(-1)).sum(-1)
+        return ((value - diagonal) / (b * (b - 1))).to(phi.dtype)
+
+    def _dense_batch(self, phi: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sum_ij (P K P)_ij <phi_i, phi_j> over the batch and its diagonal (..., b)."""
+        if self._kernel_basis is None:
+            product = _kernel_product_op(
+                self._points[None], self._basis[None], self._width(1), "precise", "auto"
+            )
+            self._kernel_basis = product[0]
+        basis, product = self._basis[index], self._kernel_basis[index]
+        middle = self._basis.mT @ self._kernel_basis
+        scaled = scale_points(self._points, self.bandwidth)[index]
+        norms = scaled.square().sum(-1)
+        squares = norms[..., :, None] + norms[..., None, :] - 2 * scaled @ scaled.mT
+        kernel = torch.exp2(-squares.clamp_min(0))
+        left = product @ basis.mT
+        projected = kernel - left - left.mT + basis @ middle @ basis.mT
+        wide = phi.to(torch.float64)
+        return ((projected @ wide) * wide).sum((-1, -2)), projected.diagonal(dim1=-2, dim2=-1)
+
+    def _width(self, batches: int) -> Tensor:
+        return torch.full(
+            (batches,), self.bandwidth, dtype=torch.float64, device=self._points.device
+        )
+
+    def _check_index(self, phi: Tensor, index: Tensor) -> Tensor:
+        n = len(self._points)
+        if not isinstance(index, Tensor) or index.dtype not in (torch.int32, torch.int64):
+            found = index.dtype if isinstance(index, Tensor) else type(index).__name__
+            raise KernelInputError("index", "an int32 or int64 tensor (..., b)", found)
+        check_same_device("representation", phi, "index", index)
+        if index.dim() < 1 or index.shape[-1] != phi.shape[-2] or index.dim() > phi.dim() - 1:
+            raise KernelInputError(
+                "index",
+                f"shape ({phi.shape[-2]},) or {tuple(phi.shape[:-1])}",
+                f"shape {tuple(index.shape)}",
+            )
+        if phi.shape[-2] < 2:
+            raise KernelInputError("index", "at least 2 rows", f"{phi.shape[-2]}")
+        if index.device.type == "cpu" and not torch.compiler.is_compiling() and index.numel():
+            low, high = (int(v) for v in index.aminmax())
+            if low < 0 or high >= n:
+                raise KernelInputError("index", f"rows between 0 and {n - 1}", f"{low} to {high}")
+        return index

@@ -1,0 +1,1 @@
+"""Maximum moment restriction: kernel product and penalty."""

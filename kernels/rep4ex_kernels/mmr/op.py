@@ -1,0 +1,225 @@
+"""`mmr_penalty`: checks, registration, derivatives of any order, dispatch.
+
+U = K r comes from one pass and gives the value <r, U> / n^2 and the gradient 2 P U / n^2. The
+value's own derivative is therefore taken as 2 U, and U as a function of r keeps its derivative for
+the second order: `_QuadraticForm` and `_KernelProduct` below.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._checks import (
+    PRECISIONS,
+    check_choice,
+    check_constant,
+    check_finite,
+    check_matrix,
+    check_positive,
+    check_rows,
+    check_same_device,
+    check_same_rows,
+    flatten_leading,
+    leading_shape,
+    working_dtype,
+)
+from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._least_squares import orthonormal_basis
+from rep4ex_kernels._registration import apply, full_precision, register_batched_vmap
+from rep4ex_kernels._wide_bandwidth import needs_float64
+from rep4ex_kernels.bandwidth.op import read_bandwidth
+from rep4ex_kernels.mmr import reference
+
+STATISTICS = ("v", "u")
+
+
+@full_precision
+def mmr_penalty(
+    representation: Tensor,
+    actions: Tensor,
+    bandwidth: float | str | Tensor = "median",
+    statistic: str = "v",
+    *,
+    precision: str = "precise",
+    backend: str | None = None,
+) -> Tensor:
+    """Maximum moment restriction of the representation's residual given the actions.
+
+    V: 1/n^2 sum_ij <r_i, r_j> k(a_i, a_j),  U: 1/(n (n - 1)) sum_{i != j} <r_i, r_j> (P K P)_ij,
+    with r = P phi the residual of phi on [1, A] and k(a, a') = exp(-|a - a'|^2 / (2 h^2)). Zero
+    in the population exactly where E[phi | A] is linear in A.
+
+    Args:
+        representation: phi, (..., n, d).
+        actions: A, (..., n, k), constants; leading dimensions broadcast.
+        bandwidth: h in units of the actions: "median" (of their pairwise distances), a number, or
+            a tensor that broadcasts to the leading dimensions.
+        statistic: "v", or "u", from which the noise's own contribution is left out; it may be
+            negative.
+        precision: "precise" (value to 1e-5, gradient to 1e-4 in float32) or "fast" (1e-4, 1e-3).
+        backend: "torch", "numba", "triton" or "reference" (dense, float64); None: the dispatch.
+
+    Returns:
+        (...), float32 at least, in units of the representation squared. Differentiable in the
+        representation any number of times. Memory is linear in n.
+
+    Raises:
+        KernelInputError: wrong shape, dtype, device, bandwidth; n < k + 2; NaN or infinity in CPU
+            tensors (on a GPU they propagate).
+        BackendError: the forced backend cannot run.
+
+    Source: Muandet, Jitkrittum and Kuebler 2020, equation 9; Rep4Ex (arXiv 2310.04295), Section 4.
+    """
+    phi, a = check_pair(representation, actions)
+    check_choice("statistic", statistic, STATISTICS)
+    check_choice("precision", precision, PRECISIONS)
+    request = requested_backend(backend)
+    dtype = working_dtype(phi, a)
+    leading = leading_shape(representation=phi, actions=a)
+    h = read_bandwidth("bandwidth", bandwidth, a, leading)
+    flat_phi, flat_a = flatten_leading(phi, leading, dtype), flatten_leading(a, leading, dtype)
+    if request == "reference":
+        value = reference.mmr_penalty(flat_phi, flat_a, h, statistic)
+    else:
+        points, basis = _basis_op(flat_a)
+        value = penalty_on_basis(flat_phi, points, basis, h, statistic, precision, request)
+    return value.to(dtype).reshape(leading)
+
+
+def check_pair(representation: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both if a representation (..., n, d) and actions (..., n, k) fit together."""
+    phi = check_matrix("representation", representation)
+    a = check_matrix("actions", actions)
+    check_same_rows("representation", phi, "actions", a)
+    check_same_device("representation", phi, "actions", a)
+    check_rows("actions", a, a.shape[-1] + 2, "k + 2")
+    check_constant("actions", a)
+    return phi, a
+
+
+def penalty_on_basis(
+    phi: Tensor,
+    points: Tensor,
+    basis: Tensor,
+    bandwidth: Tensor,
+    statistic: str,
+    precision: str,
+    request: str,
+) -> Tensor:
+    """Return the penalty (B,) in float64.
+
+    phi (B, n, d), points (B, n, k) centred actions, basis (B, n, k + 1) orthonormal of [1, A],
+    bandwidth (B,).
+    """
+    n, d = phi.shape[1], phi.shape[2]
+    wide = phi.to(torch.float64)
+    wide = wide - wide.mean(1, keepdim=True)
+    residual = wide - basis @ (basis.mT @ wide)
+    if statistic == "v":
+        product = apply(_KernelProduct, points, residual, bandwidth, precision, request)
+        value: Tensor = apply(_QuadraticForm, residual, product)
+        return value / n**2
+    both = torch.cat([residual, basis], dim=2)
+    products = apply(_KernelProduct, points, both, bandwidth, precision, request)
+    value = apply(_QuadraticForm, residual, products[:, :, :d])
+    diagonal = projected_diagonal(basis, products[:, :, d:].detach())
+    return (value - (residual.square().sum(2) * diagonal).sum(1)) / (n * (n - 1))
+
+
+def projected_diagonal(basis: Tensor, kernel_basis: Tensor) -> Tensor:
+    """Return the diagonal of P K P (B, n) from Q and K Q, both (B, n, k + 1)."""
+    middle = basis.mT @ kernel_basis
+    return 1 - 2 * (basis * kernel_basis).sum(2) + (basis @ middle * basis).sum(2)
+
+
+@torch.library.custom_op("rep4ex::action_basis", mutates_args=())
+def _basis_op(actions: Tensor) -> tuple[Tensor, Tensor]:
+    check_finite("actions", actions)
+    wide = actions.to(torch.float64)
+    points = (wide - wide.mean(1, keepdim=True)).to(actions.dtype)
+    return points.contiguous(), orthonormal_basis(actions)
+
+
+@_basis_op.register_fake
+def _(actions: Tensor) -> tuple[Tensor, Tensor]:
+    batches, n, k = actions.shape
+    return torch.empty_like(actions), actions.new_empty(batches, n, k + 1, dtype=torch.float64)
+
+
+@torch.library.custom_op("rep4ex::kernel_product", mutates_args=())
+def _kernel_product_op(
+    points: Tensor, values: Tensor, bandwidth: Tensor, precision: str, request: str
+) -> Tensor:
+    """K values in float64, computed in the dtype of the points where that is accurate enough."""
+    check_positive("bandwidth", bandwidth)
+    check_finite("representation", values)
+    dtype = points.dtype
+    if dtype != torch.float64 and precision == "precise" and needs_float64(points, bandwidth):
+        dtype, request = torch.float64, "torch"
+    width = points.shape[-1] + values.shape[-1]
+    name = choose_backend("mmr", request, points.device, dtype, width)
+    run = implementation("mmr", name).kernel_product
+    product: Tensor = run(
+        points.to(dtype), values.to(dtype).contiguous(), bandwidth.to(dtype), precision
+    )
+    return product.to(torch.float64)
+
+
+@_kernel_product_op.register_fake
+def _(points: Tensor, values: Tensor, bandwidth: Tensor, precision: str, request: str) -> Tensor:
+    return torch.empty_like(values, memory_format=torch.contiguous_format)
+
+
+register_batched_vmap(_basis_op)
+register_batched_vmap(_kernel_product_op)
+
+
+class _KernelProduct(torch.autograd.Function):
+    """U = K V; K is symmetric, so the backward pass is the forward pass."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        points: Tensor, values: Tensor, bandwidth: Tensor, precision: str, request: str
+    ) -> Tensor:
+        product: Tensor = _kernel_product_op(points, values, bandwidth, precision, request)
+        return product
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        points, _, bandwidth, ctx.precision, ctx.request = inputs
+        ctx.save_for_backward(points, bandwidth)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        if grads[0] is None:  # the first order comes whole from _QuadraticForm
+            return None, None, None, None, None
+        points, bandwidth = ctx.saved_tensors
+        back = apply(
+            _KernelProduct, points, grads[0].contiguous(), bandwidth, ctx.precision, ctx.request
+        )
+        return None, back, None, None, None
+
+
+class _QuadraticForm(torch.autograd.Function):
+    """<r, U> with U = K r: its whole derivative is 2 U, and none is left for U."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(residual: Tensor, product: Tensor) -> Tensor:
+        return (residual * product).sum((-1, -2))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        (product,) = ctx.saved_tensors
+        return 2 * grads[0][..., None, None] * product, None

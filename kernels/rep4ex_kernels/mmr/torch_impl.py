@@ -1,0 +1,38 @@
+"""Gaussian kernel product in tiles: U_i = sum_j exp(-|p_i - p_j|^2 / (2 h^2)) v_j.
+
+Only tiles on and above the diagonal are computed, each used for both sides. Values and results lie
+as (d, n), so both updates are matrix products on contiguous rows.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._tiles import Factors, TileBuffer, scale_points, square_dtype, upper_tiles
+
+
+def kernel_product(
+    points: Tensor, values: Tensor, bandwidth: Tensor, precision: str = "precise"
+) -> Tensor:
+    """Return U (B, n, d) for centred points (B, n, k), values (B, n, d), bandwidth (B,)."""
+    product = torch.empty_like(values)
+    for problem, h in enumerate(bandwidth.tolist()):
+        product[problem] = _product(scale_points(points[problem], h), values[problem], precision)
+    return product
+
+
+def _product(scaled: Tensor, values: Tensor, precision: str) -> Tensor:
+    squares = square_dtype(scaled, values.dtype, precision)
+    factors = Factors(scaled, squares)
+    buffer = TileBuffer(values.dtype, squares, values.device)
+    across = values.T.contiguous()
+    total = torch.zeros_like(across)
+    for rows, columns, diagonal in upper_tiles(len(scaled)):
+        kernel = buffer.exponents(factors.left[rows], factors.right[:, columns]).exp2_()
+        if diagonal:
+            kernel.fill_diagonal_(1.0)
+        else:
+            total[:, columns].addmm_(across[:, rows], kernel)
+        total[:, rows].addmm_(across[:, columns], kernel.T)
+    return total.T

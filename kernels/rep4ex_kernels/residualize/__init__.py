@@ -1,0 +1,1 @@
+"""Batched least squares on [1, actions]: residuals and coefficients."""

@@ -1,0 +1,150 @@
+"""`InvariancePenalty` against the dense reference, its certified bound, and its mini-batches."""
+
+import itertools
+
+import pytest
+import torch
+
+from rep4ex_kernels import InvariancePenalty, KernelInputError, mmr_penalty
+from rep4ex_kernels.mmr import reference
+
+
+def problem(n, k=1, d=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    actions = torch.randn(n, k, generator=generator)
+    return torch.sin(actions[:, :1]) + torch.randn(n, d, generator=generator), actions
+
+
+def exact(phi, fitted, actions, statistic):
+    h = torch.tensor(fitted.bandwidth, dtype=torch.float64)
+    return reference.mmr_penalty(phi, actions, h, statistic)
+
+
+@pytest.mark.parametrize("statistic", ["v", "u"])
+@pytest.mark.parametrize(("k", "path"), [(1, "factorised"), (2, "factorised"), (16, "dense")])
+def test_value_and_gradient(statistic, k, path):
+    phi, a = problem(600, k)
+    fitted = InvariancePenalty.fit(a)
+    assert fitted.path == path
+    x, y = phi.clone().requires_grad_(), phi.double().requires_grad_()
+    value, truth = fitted.penalty(x, statistic=statistic), exact(y, fitted, a, statistic)
+    value.backward()
+    truth.backward()
+    assert abs(float(value) - float(truth)) < 3e-5 * float(exact(phi, fitted, a, "v"))
+    assert (x.grad - y.grad).norm() < 1e-4 * y.grad.norm()
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5, 1e-8])
+def test_bound_is_certified_and_follows_the_tolerance(tolerance):
+    phi, a = problem(300, 2)
+    phi, a = phi.double(), a.double()
+    fitted = InvariancePenalty.fit(a, tolerance=tolerance, max_rank=300)
+    K = reference.gaussian_kernel(a, torch.tensor(fitted.bandwidth))
+    P = reference.projection(a)
+    left = P @ K @ P - fitted.features @ fitted.features.T
+    trace = float(left.trace()) / 300
+    assert trace <= fitted.error_bound * (1 + 1e-6) + 1e-14
+    assert fitted.error_bound <= tolerance
+    assert trace <= tolerance * float((P @ K @ P).trace()) / 300
+    # The worst representation there is: the first eigenvector of what is left out.
+    worst = torch.linalg.eigh(left).eigenvectors[:, -1:]
+    r = P @ worst
+    gap = abs(float(fitted.penalty(worst)) - float(exact(worst, fitted, a, "v")))
+    assert gap <= fitted.error_bound * float(r.square().sum(1).mean()) + 1e-15
+
+
+def test_rank_grows_as_the_bandwidth_shrinks():
+    _, a = problem(400, 1)
+    ranks = [InvariancePenalty.fit(a, bandwidth=h, max_rank=400).rank for h in (3.0, 1.0, 0.3, 0.1)]
+    assert ranks == sorted(ranks)
+    assert ranks[0] < ranks[-1]
+
+
+def test_features_are_residualised():
+    _, a = problem(400, 2)
+    features = InvariancePenalty.fit(a.double() + 100).features
+    X = torch.cat([torch.ones(400, 1), a], 1).double()
+    assert (X.T @ features).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_large_means_cost_no_digits(offset):
+    phi, a = problem(600, 1)
+    fitted = InvariancePenalty.fit(a + offset, bandwidth=1.0)
+    value = float(fitted.penalty(phi + offset))
+    truth = float(exact(phi + offset, fitted, a + offset, "v"))
+    assert abs(value / truth - 1) < 3e-5
+
+
+@pytest.mark.parametrize("k", [1, 16])
+def test_batch_u_averages_to_the_whole(k):
+    phi, a = problem(20, k, seed=3)
+    phi, a = phi.double(), a.double()
+    fitted = InvariancePenalty.fit(a, bandwidth=1.0, tolerance=1e-12, max_rank=20 if k == 1 else 1)
+    assert fitted.path == ("factorised" if k == 1 else "dense")
+    phi = reference.projection(a) @ phi
+    pairs = torch.tensor(list(itertools.combinations(range(20), 2)))
+    values = fitted.penalty(phi[pairs], pairs, statistic="u")
+    assert values.shape == (190,)
+    assert float(values.mean()) == pytest.approx(float(mmr_penalty(phi, a, 1.0, "u")), rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [1, 16])
+@pytest.mark.parametrize("statistic", ["v", "u"])
+def test_batch_of_all_rows_is_the_whole(k, statistic):
+    phi, a = problem(100, k)
+    fitted = InvariancePenalty.fit(a)
+    residual = reference.projection(a.double()).float() @ phi
+    whole = fitted.penalty(residual, statistic=statistic)
+    batch = fitted.penalty(residual, torch.arange(100), statistic)
+    assert abs(float(batch - whole)) < 1e-5 * float(fitted.penalty(residual))
+
+
+@pytest.mark.parametrize("k", [1, 16])
+def test_replicas_share_the_actions(k):
+    phi, a = problem(100, k)
+    fitted = InvariancePenalty.fit(a)
+    stacked = torch.stack([phi, 2 * phi, phi.flip(0)])
+    values = fitted.penalty(stacked)
+    assert values.shape == (3,)
+    assert torch.allclose(values, torch.stack([fitted.penalty(x) for x in stacked]), rtol=1e-4)
+    index = torch.stack([torch.arange(10), torch.arange(50, 60), torch.arange(90, 100)])
+    own = fitted.penalty(stacked[:, :10], index)
+    each = torch.stack([fitted.penalty(x[:10], i) for x, i in zip(stacked, index, strict=True)])
+    assert torch.allclose(own, each, rtol=1e-4)
+    shared = fitted.penalty(stacked[:, :10], index[0])
+    assert shared.shape == (3,)
+
+
+@pytest.mark.parametrize("k", [1, 16])
+def test_derivatives(k):
+    phi, a = problem(20, k, 1)
+    phi, a = phi.double()[:20].requires_grad_(), a.double()
+    fitted = InvariancePenalty.fit(a, bandwidth=2.0)
+    for call in (fitted.penalty, lambda x: fitted.penalty(x, torch.arange(20), "u")):
+        assert torch.autograd.gradcheck(call, phi)
+        assert torch.autograd.gradgradcheck(call, phi)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: f.penalty(torch.randn(9, 2)), "representation: expected n = 30 rows"),
+        (lambda f: f.penalty(torch.randn(9, 2), torch.arange(8)), "index: expected shape"),
+        (lambda f: f.penalty(torch.randn(3, 2), torch.tensor([0, 1, 30])), "index: expected rows"),
+        (lambda f: f.penalty(torch.randn(3, 2), torch.tensor([0, 1, -1])), "index: expected rows"),
+        (lambda f: f.penalty(torch.randn(3, 2), torch.randn(3)), "index: expected an int32"),
+        (lambda f: f.penalty(torch.randn(30, 2), statistic="x"), "statistic: expected"),
+        (lambda f: f.penalty(torch.randn(30, 2, device="meta")), "representation: expected device"),
+        (lambda f: f.fit(torch.randn(4, 30, 1)), r"actions: expected shape \(n, k\)"),
+        (lambda f: f.fit(torch.randn(3, 2)), "actions: expected n >= 4 rows"),
+        (lambda f: f.fit(torch.randn(30, 1), tolerance=0.0), "tolerance: expected a finite"),
+        (lambda f: f.fit(torch.randn(30, 1), max_rank=0), "max_rank: expected"),
+        (lambda f: f.fit(torch.randn(30, 1), bandwidth=-1.0), "bandwidth: expected"),
+        (lambda f: f.fit(torch.full((30, 1), float("nan"))), "actions: expected finite values"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    fitted = InvariancePenalty.fit(torch.randn(30, 1))
+    with pytest.raises(KernelInputError, match=message):
+        call(fitted)
