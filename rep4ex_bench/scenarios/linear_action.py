@@ -18,6 +18,7 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
 from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
 from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
+from rep4ex_bench.scenarios.noise import confounded_noise, random_correlation
 from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS, OutcomeFunction
 from rep4ex_bench.scenarios.query_grid import box_queries
 from rep4ex_bench.seeding import derive_seed, numpy_generator
@@ -95,7 +96,7 @@ class LinearAction(Scenario):
         """Return the task of that seed."""
         self.check_parameters()
         root = derive_seed(seed, self.name)
-        covariance = _random_correlation(self.d, numpy_generator(root, "covariance"))
+        covariance = random_correlation(self.d, numpy_generator(root, "covariance"))
         factor = np.linalg.cholesky(covariance)
         effect = self.alpha * matrix_with_condition(
             self.d, self.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
@@ -124,7 +125,9 @@ class LinearAction(Scenario):
         actions = draw_actions(self.n, train_seed)
         latent_noise = draw_noise(self.n, train_seed)
         latents = actions @ effect.T + latent_noise
-        outcome = outcome_function(latents) + self._outcome_noise(latent_noise, covariance, root)
+        outcome = outcome_function(latents) + confounded_noise(
+            latent_noise, covariance, self.confounding, self.noise, root
+        )
         queries = box_queries(self.k, numpy_generator(root, "queries"))
         return Task(
             train=TrainingData(
@@ -145,23 +148,6 @@ class LinearAction(Scenario):
                 latents, latent_noise, effect, mixing, outcome_function, draw_actions, draw_noise
             ),
         )
-
-    def _outcome_noise(
-        self, latent_noise: FloatArray, covariance: FloatArray, root: int
-    ) -> FloatArray:
-        """Return U, (n,): mean 0, dependent on V with strength `confounding`."""
-        gamma = numpy_generator(root, "confounding").standard_normal(self.d)
-        gamma /= np.sqrt(gamma @ covariance @ gamma)
-        own = numpy_generator(root, "outcome noise").standard_normal(len(latent_noise))
-        return np.asarray(self.confounding * (latent_noise @ gamma) + self.noise * own)
-
-
-def _random_correlation(d: int, rng: np.random.Generator) -> FloatArray:
-    """Return a random correlation matrix (d, d): a normalised Wishart with 2 d degrees of freedom."""
-    factor = rng.standard_normal((d, 2 * d))
-    covariance = factor @ factor.T
-    scale = 1.0 / np.sqrt(np.diag(covariance))
-    return np.asarray(covariance * np.outer(scale, scale))
 
 
 def _truth(
