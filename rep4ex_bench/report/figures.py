@@ -65,14 +65,16 @@ def figures(
 
 def _distance(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
     good = records[(records["metric"] == "nmse_by_distance") & (records["status"] == "ok")]
-    curves = []
+    curves: list[dict[str, Any]] = []
     for label, rows in good.groupby("method_label", sort=False):
-        groups = [(float(at), [float(v) for v in g["value"]]) for at, g in rows.groupby("at")]  # type: ignore[arg-type]
-        finite = [[v for v in values if math.isfinite(v)] for _, values in groups]
+        by_distance: dict[float, list[float]] = {}
+        for at, value in sorted(zip(rows["at"], rows["value"], strict=True)):
+            by_distance.setdefault(float(at), []).append(float(value))
+        finite = [[v for v in values if math.isfinite(v)] for values in by_distance.values()]
         curves.append(
             {
                 "method": order[str(label)],
-                "at": [plain(at) for at, _ in groups],
+                "at": [plain(at) for at in by_distance],
                 "median": [plain(median(values)) for values in finite],
                 "low": [plain(min(values, default=math.nan)) for values in finite],
                 "high": [plain(max(values, default=math.nan)) for values in finite],
@@ -107,27 +109,28 @@ def _paths(
     stride = math.ceil(per_seed / allowed)
     found: dict[str, list[dict[str, Any]]] = {}
     shown_rows = on_path[on_path["seed"].isin(kept)]
-    for (scenario, seed), rows in shown_rows.groupby(["scenario_label", "seed"], sort=True):
-        path = _path(rows, order, stride)
-        found.setdefault(str(scenario), []).append(
-            {"seed": int(seed), "left_out": len(seeds) - len(kept), **path}
-        )
+    for seed in kept:
+        for scenario, rows in shown_rows[shown_rows["seed"] == seed].groupby("scenario_label"):
+            path = _path(rows, order, stride)
+            found.setdefault(str(scenario), []).append(
+                {"seed": int(seed), "left_out": len(seeds) - len(kept), **path}
+            )
     return found
 
 
 def _path(rows: pd.DataFrame, order: dict[str, int], stride: int) -> dict[str, Any]:
     truth = rows.groupby("path_position")["truth"].first().iloc[::stride]
     low, high = _path_range(truth)
-    lines, beyond = [], []
+    lines: list[dict[str, Any]] = []
+    beyond: list[tuple[int, str]] = []
     names = list(order)
     for label, of_method in rows.groupby("method_label", sort=False):
         index = order[str(label)]
         values = of_method.groupby("path_position")["prediction"].first().reindex(truth.index)
         lines.append({"method": index, "value": [plain(v) for v in values]})
-        outside = values[(values < low) | (values > high) | ~values.map(math.isfinite)]
-        if len(outside):
-            extreme = outside.loc[outside.abs().idxmax()] if outside.notna().any() else math.nan
-            beyond.append((index, f"{names[index]} ({_extreme(float(extreme))})"))
+        outside = [float(v) for v in values if not low <= v <= high]
+        if outside:
+            beyond.append((index, f"{names[index]} ({_extreme(outside)})"))
     lines.sort(key=lambda line: line["method"])
     return {
         "at": [plain(t) for t in truth.index],
@@ -144,32 +147,32 @@ def _path_range(truth: pd.Series[float]) -> tuple[float, float]:
     return low - _REACH * size, high + _REACH * size
 
 
-def _extreme(value: float) -> str:
-    return f"up to {shown(value)}" if math.isfinite(value) else "not finite"
+def _extreme(values: list[float]) -> str:
+    finite = [v for v in values if math.isfinite(v)]
+    if len(finite) < len(values):
+        return "not finite everywhere"
+    return f"up to {shown(max(finite, key=abs))}"
 
 
 def _code(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
     good = records[records["status"] == "ok"]
-    values = {
-        metric: good[good["metric"] == metric].set_index("cell_key")["value"]
-        for metric in ("affine_r2", "nmse_outside")
-    }
     cells = good.drop_duplicates("cell_key")
-    points = [
-        {
-            "method": order[str(cell.method_label)],
-            "seed": int(cell.seed),
-            "r2": plain(values["affine_r2"].get(cell.cell_key, math.nan)),
-            "nmse": plain(values["nmse_outside"].get(cell.cell_key, math.nan)),
-        }
-        for cell in cells.itertuples()
-    ]
-    points = [p for p in points if p["r2"] is not None and p["nmse"] is not None]
-    low, high = log_range([p["nmse"] for p in points])
+    codes, errors = (_by_cell(good, metric) for metric in ("affine_r2", "nmse_outside"))
     names = list(order)
-    beyond = [
-        f"{names[p['method']]}, seed {p['seed']} ({shown(p['nmse'])})"
-        for p in points
-        if p["nmse"] > high
-    ]
+    points, beyond = [], []
+    low, high = log_range(errors[key] for key in codes if key in errors)
+    columns = (cells[name] for name in ("cell_key", "method_label", "seed"))
+    for key, label, seed in zip(*columns, strict=True):
+        r2, nmse = codes.get(key, math.nan), errors.get(key, math.nan)
+        if not (math.isfinite(r2) and math.isfinite(nmse)):
+            continue
+        method = order[str(label)]
+        points.append({"method": method, "seed": int(seed), "r2": plain(r2), "nmse": plain(nmse)})
+        if nmse > high:
+            beyond.append(f"{names[method]}, seed {seed} ({shown(nmse)})")
     return {"range": [low, high], "points": points, "beyond": beyond}
+
+
+def _by_cell(records: pd.DataFrame, metric: str) -> dict[str, float]:
+    rows = records[records["metric"] == metric]
+    return {str(k): float(v) for k, v in zip(rows["cell_key"], rows["value"], strict=True)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -41,7 +42,9 @@ def plain(value: float, digits: int = 5) -> float | None:
     return float(f"{number:.{digits}g}") if math.isfinite(number) else None
 
 
-def log_range(values: list[float], floor: float = 1e-6, headroom: float = 1e3) -> tuple[float, ...]:
+def log_range(
+    values: Iterable[float], floor: float = 1e-6, headroom: float = 100.0
+) -> tuple[float, float]:
     """Return (low, high), whole decades that hold the values and 1, on a logarithmic axis.
 
     The top is cut at `headroom` or ten times the smallest value, whichever is more: a method that
@@ -56,7 +59,7 @@ def log_range(values: list[float], floor: float = 1e-6, headroom: float = 1e3) -
     return (low, max(high, 10 * low))
 
 
-def median(values: list[float]) -> float:
+def median(values: Iterable[float]) -> float:
     """Return the median of the finite values, NaN if there are none."""
     finite = [v for v in values if math.isfinite(v)]
     return float(np.median(finite)) if finite else math.nan

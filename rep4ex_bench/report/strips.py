@@ -6,6 +6,7 @@ It is drawn here, not in the browser, so that the spread is there without script
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,7 +30,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Strip:
-    """The chart of one row; `median` is None where the median itself is not finite."""
+    """The chart of one row; `median` is None where it is not on the axis."""
 
     dots: list[Dot]
     median: float | None
@@ -66,20 +67,25 @@ class Axis:
 def nmse_by_seed(records: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
     """Return nmse_outside per (scenario, method) and seed; infinite where the cell has none."""
     found: dict[tuple[str, str], dict[int, float]] = {}
-    for row in records.drop_duplicates("cell_key").itertuples():
-        seeds = found.setdefault((str(row.scenario_label), str(row.method_label)), {})
-        seeds[int(row.seed)] = math.inf
+    for scenario, method, seed, _ in _rows(records.drop_duplicates("cell_key")):
+        found.setdefault((scenario, method), {})[seed] = math.inf
     good = records[(records["metric"] == "nmse_outside") & (records["status"] == "ok")]
-    for row in good.itertuples():
-        found[str(row.scenario_label), str(row.method_label)][int(row.seed)] = float(row.value)
+    for scenario, method, seed, value in _rows(good):
+        found[scenario, method][seed] = value
     return found
+
+
+def _rows(records: pd.DataFrame) -> Iterator[tuple[str, str, int, float]]:
+    columns = (records[name] for name in ("scenario_label", "method_label", "seed", "value"))
+    for scenario, method, seed, value in zip(*columns, strict=True):
+        yield str(scenario), str(method), int(seed), float(value)
 
 
 def strip(by_seed: dict[int, float], median: float, axis: Axis) -> Strip:
     """Return the chart of one row."""
     dots = [_dot(seed, value, axis) for seed, value in sorted(by_seed.items())]
     listed = ", ".join(dot.title for dot in dots)
-    place = axis.position(median) if math.isfinite(median) else None
+    place = axis.position(median) if axis.low <= median <= axis.high else None
     return Strip(dots, place, f"nMSE outside by seed: {listed}")
 
 

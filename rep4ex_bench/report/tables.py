@@ -65,7 +65,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the head of the page says about the run."""
+    """What the head of the page says about the run; `made` names hardware and versions."""
 
     suite: str
     finished: str
@@ -75,6 +75,7 @@ class Summary:
     methods: int
     seeds: int
     semi_synthetic: list[str]
+    made: str
 
 
 def summary(records: pd.DataFrame) -> Summary:
@@ -93,7 +94,18 @@ def summary(records: pd.DataFrame) -> Summary:
         methods=records["method_label"].nunique(),
         seeds=records["seed"].nunique(),
         semi_synthetic=[str(label) for label in semi],
+        made=_made(records),
     )
+
+
+def _made(records: pd.DataFrame) -> str:
+    found = provenance(records)
+    texts = []
+    for values in (found["Hardware"], found["Versions"]):
+        if values:
+            others = f" (and {len(values) - 1} more, see the foot)" if len(values) > 1 else ""
+            texts.append(values[0] + others)
+    return ". ".join(texts)
 
 
 def boards(records: pd.DataFrame, looks: dict[str, Appearance]) -> list[Board]:
@@ -101,41 +113,28 @@ def boards(records: pd.DataFrame, looks: dict[str, Appearance]) -> list[Board]:
     if records.empty:
         return []
     by_seed = nmse_by_seed(records)
-    found = []
-    for label, table in leaderboard(records).groupby("scenario_label", sort=False):
-        scenario = str(label)
-        seeds = [
-            v for key, values in by_seed.items() if key[0] == scenario for v in values.values()
-        ]
-        axis = Axis(seeds)
-        groups: list[tuple[str, list[Row]]] = []
-        for role, rows in table.groupby("role", sort=False):
-            entries = list(rows.to_dict("records"))
-            groups.append(
-                (
-                    str(role),
-                    [
-                        _row(
-                            str(place) if role == "method" else "",
-                            looks[str(entry["method_label"])],
-                            entry,
-                            by_seed[scenario, str(entry["method_label"])],
-                            axis,
-                        )
-                        for place, entry in enumerate(entries, start=1)
-                    ],
-                )
-            )
-        found.append(
-            Board(
-                scenario,
-                str(table["data_label"].iloc[0]),
-                _truth_source(records, scenario),
-                axis,
-                groups,
-            )
-        )
-    return found
+    return [
+        _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)))
+        for scenario, table in leaderboard(records).groupby("scenario_label", sort=False)
+    ]
+
+
+def _board(
+    scenario: str,
+    table: pd.DataFrame,
+    by_seed: dict[tuple[str, str], dict[int, float]],
+    looks: dict[str, Appearance],
+    truth_source: str,
+) -> Board:
+    entries = [(str(entry["method_label"]), entry) for entry in table.to_dict("records")]
+    axis = Axis([v for label, _ in entries for v in by_seed[scenario, label].values()])
+    groups: dict[str, list[Row]] = {}
+    for label, entry in entries:
+        rows = groups.setdefault(str(entry["role"]), [])
+        rank = str(len(rows) + 1) if entry["role"] == "method" else ""
+        rows.append(_row(rank, looks[label], entry, by_seed[scenario, label], axis))
+    data_label = str(table["data_label"].iloc[0])
+    return Board(scenario, data_label, truth_source, axis, list(groups.items()))
 
 
 def _row(

@@ -30,10 +30,13 @@ FAILURE = "DataError: features </script><script>window.hacked = 1</script> are n
 
 
 class MadeUpRun(NamedTuple):
-    """What `render_report` is given."""
+    """What `render_report` is given, and the texts in it that tests look for."""
 
     records: pd.DataFrame
     predictions: pd.DataFrame
+    hostile: str = HOSTILE
+    exploding: str = EXPLODING
+    failure: str = FAILURE
 
 
 def _record(

@@ -20,7 +20,7 @@ function drawDistance(box, scenario) {
   // a logarithmic axis has no zero: an exact prediction lies on the lower edge
   const onAxis = (name) => (row) => (row[name] === null ? NaN : Math.max(row[name], range[0]));
   draw(box, {
-    x: {domain: [0, Math.max(last, 1)], label: "distance from the centre, in units of the support", labelAnchor: "center", labelArrow: "none"},
+    x: {domain: [0, Math.max(last, 1)], label: "distance (1 = edge of the support)", labelAnchor: "center", labelArrow: "none"},
     y: logAxis(range, "nMSE"),
     marks: [
       support(0, 1),
@@ -62,28 +62,29 @@ function drawPath(box, scenario) {
     ],
   }, `Truth and ${drawn.length} predictions along the path of actions in ${scenario.label}, seed ${seed}`);
   const left = path.left_out ? `${path.left_out} more seeds are not in this page. ` : "";
-  return `Thick line: truth. ${beyondText(path.beyond)}${left}`;
+  return `${beyondText(path.beyond)}${left}`;
 }
 
 function drawCode(box, scenario) {
   const {range, points, beyond} = scenario.code;
   if (!points.length) return empty(box, "No finished cell of this scenario has a code to judge."), "";
+  const least = Math.max(-1, Math.min(d3.min(points, (point) => point.r2) - 0.02, 0.9));
   const drawn = visible(points).map((point) => ({
     ...point,
+    across: Math.max(point.r2, least),
     shown: Math.min(Math.max(point.nmse, range[0]), range[1]),
     title: `${labelOf(point.method)}, seed ${point.seed}\naffine R² ${shortNumber(point.r2)}\nnMSE outside ${shortNumber(point.nmse)}`,
   }));
   const methods = [...new Set(drawn.map((point) => point.method))];
-  const lowest = Math.min(d3.min(points, (point) => point.r2) - 0.02, 0.9);
   draw(box, {
-    x: {domain: [Math.max(lowest, -1), 1.01], ticks: 6, grid: true, label: "affine R² (1 = latents recovered)", labelAnchor: "center", labelArrow: "none"},
+    x: {domain: [least, 1.01], ticks: 6, grid: true, label: "affine R² (1 = latents recovered)", labelAnchor: "center", labelArrow: "none"},
     y: logAxis(range, "nMSE outside"),
     marks: [
       Plot.ruleY([1], {stroke: "var(--muted)", strokeDasharray: "4 3"}),
-      methods.map((method) => dotsOf(drawn.filter((point) => point.method === method), "r2", "shown", method, {
+      methods.map((method) => dotsOf(drawn.filter((point) => point.method === method), "across", "shown", method, {
         r: 5, fillOpacity: 0.8, stroke: "var(--card)", strokeWidth: 0.8, clip: false,
       })),
-      tips(drawn, "r2", "shown"),
+      tips(drawn, "across", "shown"),
     ],
   }, `Affine R squared against nMSE outside in ${scenario.label}: ${drawn.length} cells`);
   return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
@@ -107,8 +108,17 @@ function toggle(method) {
   boxes.forEach(redraw);
 }
 
+// A legend names the methods that its section draws, though hiding one hides it everywhere.
+function methodsIn(kind) {
+  const entries = report.scenarios.flatMap(({distance, path, code}) => ({
+    distance: distance.curves, path: path.flatMap(({lines}) => lines), code: code.points,
+  })[kind]);
+  return [...new Set(entries.map(({method}) => method))].sort((a, b) => a - b);
+}
+
 function fillLegend(legend) {
-  legend.append(...report.methods.map(({label, role}, method) => {
+  legend.append(...methodsIn(legend.closest("section").id).map((method) => {
+    const {label, role} = report.methods[method];
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.method = method;
