@@ -3,6 +3,7 @@
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.registry import get_method, get_scenario, register
+from rep4ex_bench.runner import Run, run_suite
 from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Oracle",
     "OracleMethod",
     "Queries",
+    "Run",
     "Scenario",
     "Task",
     "TrainingData",
@@ -18,4 +20,5 @@ __all__ = [
     "get_method",
     "get_scenario",
     "register",
+    "run_suite",
 ]

@@ -79,12 +79,12 @@ def run_cell(cell: Cell, device: str) -> CellResult:
 
 def failed_cell(cell: Cell, status: str, error: str) -> CellResult:
     """Return the one record of a cell whose process was ended or died."""
-    return CellResult([_record(cell, _Progress(), MetricValue("", math.nan, math.nan, status, error))])
+    return CellResult(
+        [_record(cell, _Progress(), MetricValue("", math.nan, math.nan, status, error))]
+    )
 
 
-def _fit_and_predict(
-    cell: Cell, task: Task, known: _Progress
-) -> tuple[FittedMethod, FloatArray]:
+def _fit_and_predict(cell: Cell, task: Task, known: _Progress) -> tuple[FittedMethod, FloatArray]:
     """Fit and predict under the clock; nothing lazy leaves it: the result is a float64 array."""
     seed = derive_seed(cell.seed, "method", cell.method.name, cell.scenario.name)
     memory = PeakMemory()
@@ -160,4 +160,3 @@ def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:
         data_hash=known.data_hash,
         finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-

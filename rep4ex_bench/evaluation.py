@@ -92,7 +92,9 @@ def _fresh_outside(evaluation: Evaluation) -> LatentSample:
     """Features under do(a*), a* drawn among the scored queries outside the support."""
     queries = evaluation.task.queries
     outside = queries.actions[queries.scored & (queries.distance > 1)]
-    rows = numpy_generator(evaluation.seed, "fresh outside").integers(len(outside), size=_FRESH_ROWS)
+    rows = numpy_generator(evaluation.seed, "fresh outside").integers(
+        len(outside), size=_FRESH_ROWS
+    )
     return evaluation.task.oracle.draw_do(
         outside[rows], derive_seed(evaluation.seed, "fresh outside noise")
     )
@@ -108,7 +110,7 @@ METRICS: dict[str, Metric] = {
 
 
 def evaluate(evaluation: Evaluation, metrics: list[str]) -> list[MetricValue]:
-    """Return the values of the named metrics (keys of `METRICS`), one failure never hiding others."""
+    """Return the values of the named metrics (keys of `METRICS`); no failure hides another's."""
     values: list[MetricValue] = []
     for name in metrics:
         try:

@@ -51,7 +51,9 @@ def affine_r2(code: FloatArray, latents: FloatArray) -> float:
         DataError: a code that is not finite or has other rows than the latents.
     """
     if len(code) != len(latents):
-        raise DataError(f"code and latents must have the same rows, got {len(code)}, {len(latents)}")
+        raise DataError(
+            f"code and latents must have the same rows, got {len(code)}, {len(latents)}"
+        )
     if not np.isfinite(code).all():
         raise DataError("the code must be finite: the representation returned values that are not")
     centred = latents - latents.mean(axis=0)

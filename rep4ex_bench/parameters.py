@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sklearn.base import BaseEstimator
 
@@ -19,8 +19,8 @@ from rep4ex_bench.errors import ParameterError, UnknownNameError
 class Parameterised(BaseEstimator):  # type: ignore[misc]
     """An object that is defined by its name, its version and its parameters."""
 
-    name: str = ""
-    version: int = 1
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""

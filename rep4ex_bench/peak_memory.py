@@ -28,7 +28,7 @@ class PeakMemory:
     def bytes(self) -> int:
         """Return the peak growth in bytes, or `UNKNOWN`."""
         now = _resident_high_water()
-        if now == UNKNOWN or self._start == UNKNOWN:
+        if UNKNOWN in (now, self._start):
             return UNKNOWN
         on_gpu = torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else 0
         return now - self._start + on_gpu

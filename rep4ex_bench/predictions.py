@@ -48,7 +48,13 @@ def predictions_table(cell_key: str, task: Task, prediction: FloatArray) -> pa.T
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Return the predictions of one Parquet file.
+    """Return the predictions of one Parquet file; raises as `read_predictions_table`."""
+    frame: pd.DataFrame = read_predictions_table(path).to_pandas()
+    return frame
+
+
+def read_predictions_table(path: Path) -> pa.Table:
+    """Return the predictions of one Parquet file as an Arrow table.
 
     Raises:
         RecordsError: no Parquet, or other columns.
@@ -58,5 +64,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     except (OSError, pa.ArrowException) as error:
         raise RecordsError(f"{path} holds no readable predictions: {error}") from error
     if not table.schema.equals(PREDICTION_SCHEMA):
-        raise RecordsError(f"{path} holds other columns than predictions have: {table.schema.names}")
-    return table.to_pandas()
+        raise RecordsError(
+            f"{path} holds other columns than predictions have: {table.schema.names}"
+        )
+    return table

@@ -58,8 +58,11 @@ class ProgressWatcher:
     def __enter__(self) -> ProgressWatcher:
         if self._console.is_terminal:
             self._bar = Progress(
-                BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-                console=self._console, transient=True,
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
             )
             self._bar.start()
         return self

@@ -107,7 +107,8 @@ def read_records(path: Path) -> pd.DataFrame:
     Raises:
         RecordsError: no Parquet, or records of another schema version.
     """
-    return read_records_table(path).to_pandas()
+    frame: pd.DataFrame = read_records_table(path).to_pandas()
+    return frame
 
 
 def read_records_table(path: Path) -> pa.Table:

@@ -18,11 +18,16 @@ import pyarrow as pa
 
 from rep4ex_bench.cell import CellResult
 from rep4ex_bench.errors import OutputFolderError
-from rep4ex_bench.predictions import PREDICTION_SCHEMA, read_predictions
+from rep4ex_bench.predictions import (
+    PREDICTION_SCHEMA,
+    read_predictions,
+    read_predictions_table,
+)
 from rep4ex_bench.records import (
     RECORD_SCHEMA,
     SCHEMA_VERSION,
     read_records,
+    read_records_table,
     records_table,
     write_bytes,
     write_table,
@@ -39,7 +44,7 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, suite_name: str) -> RunFolder:
+    def open(cls, path: Path, suite_name: str, title: str) -> RunFolder:
         """Return the folder of a suite, made if it is not there.
 
         Raises:
@@ -55,17 +60,17 @@ class RunFolder:
                 raise OutputFolderError(
                     f"{path} is not empty and holds no run: choose a new or an empty folder"
                 )
-            identity = {"suite": suite_name, "record_schema": SCHEMA_VERSION}
+            identity = {"suite": suite_name, "title": title, "record_schema": SCHEMA_VERSION}
             write_bytes(json.dumps(identity).encode(), marker)
-        owner = cls(path).suite_name()
+        owner, _ = cls(path).suite_name_and_title()
         if owner != suite_name:
             raise OutputFolderError(
                 f"{path} belongs to suite {owner!r}, not {suite_name!r}: choose another --out"
             )
         return cls(path)
 
-    def suite_name(self) -> str:
-        """Return the suite that the folder belongs to.
+    def suite_name_and_title(self) -> tuple[str, str]:
+        """Return name and title of the suite that the folder belongs to.
 
         Raises:
             OutputFolderError: no run is here, or one of another record schema.
@@ -73,7 +78,8 @@ class RunFolder:
         marker = self.path / _MARKER
         try:
             found = json.loads(marker.read_text())
-            owner, schema = str(found["suite"]), found["record_schema"]
+            owner, title = str(found["suite"]), str(found["title"])
+            schema = found["record_schema"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputFolderError(
                 f"{self.path} is no run folder: {marker} cannot be read ({error!r})"
@@ -83,7 +89,7 @@ class RunFolder:
                 f"{self.path} holds records of schema {schema}, this version reads "
                 f"{SCHEMA_VERSION}: choose another folder"
             )
-        return owner
+        return owner, title
 
     def read_collected(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return records.parquet and predictions.parquet; raises `RecordsError`."""
@@ -102,41 +108,37 @@ class RunFolder:
             write_table(result.predictions, self._folder(cell) / "predictions.parquet")
         write_table(records_table(result.records), self._folder(cell) / "records.parquet")
 
-    def collect(self, cells: Iterable[Cell]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return records and predictions of the finished cells, in the order given.
+    def collect(self, cells: Iterable[Cell]) -> None:
+        """Write records.parquet and predictions.parquet from the finished cells, in that order.
 
         Labels are not part of a cell's key; records get the labels that the cells have now.
+
+        Raises:
+            OutputWriteError: the disk is full; the old files stay.
         """
-        records, predictions = [], []
+        records, predictions = [RECORD_SCHEMA.empty_table()], [PREDICTION_SCHEMA.empty_table()]
         for cell in cells:
             if not self.is_finished(cell):
                 continue
-            labels = {
-                "suite": cell.suite,
-                "scenario_label": cell.scenario_label,
-                "method_label": cell.method_label,
-            }
-            records.append(read_records(self._folder(cell) / "records.parquet").assign(**labels))
+            table = read_records_table(self._folder(cell) / "records.parquet")
+            records.append(_with_labels(table, cell))
             if (file := self._folder(cell) / "predictions.parquet").exists():
-                predictions.append(read_predictions(file))
-        empty_records = records_table([]).to_pandas()
-        empty_predictions = PREDICTION_SCHEMA.empty_table().to_pandas()
-        return (
-            pd.concat(records, ignore_index=True) if records else empty_records,
-            pd.concat(predictions, ignore_index=True) if predictions else empty_predictions,
-        )
-
-    def write_collected(self, records: pd.DataFrame, predictions: pd.DataFrame) -> None:
-        """Write records.parquet and predictions.parquet; raises `OutputWriteError`."""
-        for name, frame, schema in (
-            ("records", records, RECORD_SCHEMA),
-            ("predictions", predictions, PREDICTION_SCHEMA),
-        ):
-            table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-            # pandas would add its own metadata; the schema's is all there is
-            write_table(
-                table.replace_schema_metadata(schema.metadata), self.path / f"{name}.parquet"
-            )
+                predictions.append(read_predictions_table(file))
+        write_table(pa.concat_tables(records), self.path / "records.parquet")
+        write_table(pa.concat_tables(predictions), self.path / "predictions.parquet")
 
     def _folder(self, cell: Cell) -> Path:
         return self.path / "cells" / cell.key[:2] / cell.key
+
+
+def _with_labels(table: pa.Table, cell: Cell) -> pa.Table:
+    labels = {
+        "suite": cell.suite,
+        "scenario_label": cell.scenario_label,
+        "method_label": cell.method_label,
+    }
+    for name, label in labels.items():
+        index = table.schema.get_field_index(name)
+        column = pa.array([label] * len(table), pa.string())
+        table = table.set_column(index, RECORD_SCHEMA.field(name), column)
+    return table

@@ -1,4 +1,4 @@
-"""suite -> cells -> executor -> records. Running again with the same folder computes what is missing."""
+"""suite -> cells -> executor -> records; again with the same folder computes what is missing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def run_suite(
     whole = suite if isinstance(suite, Suite) else load_suite(suite)
     part = whole.narrowed(tuple(scenarios), tuple(methods), seeds, timeout_seconds)
     executor = LocalExecutor(resolve_device(device).type, workers)
-    folder = RunFolder.open(Path(out), whole.name)
+    folder = RunFolder.open(Path(out), whole.name, whole.title)
     cells = part.cells()
     missing = [cell for cell in cells if not folder.is_finished(cell)]
     if watcher is not None:
@@ -90,9 +90,8 @@ def run_suite(
         executor.run(missing, *_callbacks(folder, watcher))
     # the report shows all that the folder holds of the suite, not only this call's part
     everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
-    records, predictions = folder.collect(everything)
-    folder.write_collected(records, predictions)
-    _write_report(folder, records, predictions, whole.name)
+    folder.collect(everything)
+    records, _ = _write_report(folder, whole.name, whole.title)
     asked = records[records["cell_key"].isin({cell.key for cell in cells})]
     bad = asked.loc[~asked["status"].isin(["ok", "skipped"]), "cell_key"].nunique()
     return Run(folder.path, records, len(cells), len(cells) - len(missing), bad)
@@ -114,12 +113,11 @@ def _callbacks(
     return on_start, on_done
 
 
-def _write_report(
-    folder: RunFolder, records: pd.DataFrame, predictions: pd.DataFrame, suite_name: str
-) -> Path:
+def _write_report(folder: RunFolder, name: str, title: str) -> tuple[pd.DataFrame, Path]:
+    records, predictions = folder.read_collected()
     path = folder.path / "report.html"
-    write_report(path, records, predictions, suite_name)
-    return path
+    write_report(path, records, predictions, name, title)
+    return records, path
 
 
 def rebuild_report(path: Path) -> tuple[pd.DataFrame, Path]:
@@ -130,6 +128,4 @@ def rebuild_report(path: Path) -> tuple[pd.DataFrame, Path]:
         RecordsError: its records cannot be read.
     """
     folder = RunFolder(path)
-    name = folder.suite_name()
-    records, predictions = folder.read_collected()
-    return records, _write_report(folder, records, predictions, name)
+    return _write_report(folder, *folder.suite_name_and_title())

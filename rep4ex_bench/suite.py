@@ -12,6 +12,8 @@
     parameters = { k = 2, d = 2 }
     [[methods]]
     name = "rep4ex"
+
+Every name and parameter is checked before anything runs.
 """
 
 from __future__ import annotations

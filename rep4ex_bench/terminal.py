@@ -79,7 +79,9 @@ def plan_text(suite: Suite) -> str:
 
 def run_json(run: Run) -> str:
     """Return a run's summary and leaderboard as JSON; what is not finite becomes null."""
-    rows = [] if run.records.empty else json.loads(leaderboard(run.records).to_json(orient="records"))
+    rows = (
+        [] if run.records.empty else json.loads(leaderboard(run.records).to_json(orient="records"))
+    )
     summary = {
         "folder": str(run.folder),
         "cells": run.cells,

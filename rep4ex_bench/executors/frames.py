@@ -1,11 +1,21 @@
-"""Length-prefixed messages between the runner and its worker processes."""
+"""Messages between the runner and its worker processes: length-prefixed, over pipes."""
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from typing import BinaryIO
 
 _HEADER = struct.Struct(">Q")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Pickled `CellResult`, or the status and message of a child that gave none."""
+
+    result: bytes = b""
+    status: str = "ok"
+    error: str = ""
 
 
 def write_frame(stream: BinaryIO, payload: bytes) -> None:

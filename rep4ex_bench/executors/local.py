@@ -16,8 +16,7 @@ import cloudpickle
 
 from rep4ex_bench.cell import CellResult, failed_cell
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.executors.frames import read_frame, write_frame
-from rep4ex_bench.executors.worker import Reply
+from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
 from rep4ex_bench.suite import Cell
 
 _CLOSE_SECONDS = 3.0

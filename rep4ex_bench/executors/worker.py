@@ -14,7 +14,6 @@ import select
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from typing import Literal
 
 import cloudpickle
@@ -22,20 +21,11 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from rep4ex_bench.cell import run_cell
-from rep4ex_bench.executors.frames import read_frame, write_frame
+from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
 
 # One thread per cell, on any machine: sums in another order would be other bits.
 _THREADS = 1
 _TICK_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class Reply:
-    """Pickled `CellResult`, or the status and message of a child that gave none."""
-
-    result: bytes = b""
-    status: str = "ok"
-    error: str = ""
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, Method, Role, to_float64
+from rep4ex_bench.method import FittedMethod, Method, Role, resolve_device, to_float64
 
 
 class FittedConstant(FittedMethod):
@@ -32,4 +32,5 @@ class ConstantMean(Method):
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedConstant:
         """Take the mean."""
+        resolve_device(device)
         return FittedConstant(float(to_float64(train.outcome).mean()), train.k)

@@ -56,9 +56,7 @@ class MLPOnActions(Method):
         self.check_parameters()
         where = resolve_device(device)
         actions = train.actions.to(where)
-        core = mlp(
-            [train.k, self.hidden, self.hidden, 1], torch_generator(seed, "initial weights")
-        )
+        core = mlp([train.k, self.hidden, self.hidden, 1], torch_generator(seed, "initial weights"))
         network = nn.Sequential(Standardise(train.actions), core).to(where)
         mean = float(train.outcome.mean())
         scale = float(train.outcome.std(correction=0)) or 1.0

@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, Method, to_float64
+from rep4ex_bench.method import FittedMethod, Method, resolve_device, to_float64
 
 
 class FittedOLS(FittedMethod):
@@ -33,5 +33,6 @@ class OLSOnActions(Method):
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedOLS:
         """Fit by least squares (deterministic; on the CPU)."""
+        resolve_device(device)
         regression = LinearRegression().fit(to_float64(train.actions), to_float64(train.outcome))
         return FittedOLS(regression, train.k)

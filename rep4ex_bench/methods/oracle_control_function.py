@@ -7,9 +7,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, OracleMethod
+from rep4ex_bench.method import FittedMethod, OracleMethod, resolve_device
 from rep4ex_bench.scenario import Oracle
-from rep4ex_bench.second_stage.choice import REGRESSORS, make_regressor
+from rep4ex_bench.second_stage.choice import REGRESSORS, make_axis_regressor
 from rep4ex_bench.second_stage.control_function import ControlFunction, fit_control_function
 from rep4ex_bench.seeding import derive_seed
 
@@ -48,8 +48,9 @@ class OracleControlFunction(OracleMethod):
     ) -> FittedOracle:
         """Fit the control function on the training latents."""
         self.check_parameters()
-        regressor = make_regressor(self.second_stage)
+        resolve_device(device)
+        regressor = make_axis_regressor(self.second_stage)
         stage = fit_control_function(
-            oracle.latents, train, regressor, derive_seed(seed, "second stage")
+            oracle.latents, train, regressor, derive_seed(seed, "second stage"), whiten=False
         )
         return FittedOracle(stage, train.k)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from sklearn.decomposition import PCA as ComponentAnalysis
+from sklearn import decomposition
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
@@ -34,7 +34,7 @@ class PCA(TwoStageMethod):
     ) -> Encoder:
         """Return the projection on the leading components (deterministic; on the CPU)."""
         standardise = Standardise(train.features)
-        components = ComponentAnalysis(n_components=latent_dim, svd_solver="full")
+        components = decomposition.PCA(n_components=latent_dim, svd_solver="full")
         components.fit(to_float64(standardise(train.features)))
 
         def encode(features: Tensor) -> FloatArray:

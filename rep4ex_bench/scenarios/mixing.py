@@ -10,6 +10,7 @@ lower = slope^L * prod_l sigma_min(M_l), and a mixing with lower = 0 is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -90,8 +91,7 @@ def random_mixing(
     """
     widths = [d] + [m] * (layers + 1)
     matrices = tuple(
-        matrix_with_condition(out, into, condition, rng)
-        for into, out in zip(widths[:-1], widths[1:], strict=True)
+        matrix_with_condition(out, into, condition, rng) for into, out in pairwise(widths)
     )
     biases = tuple(rng.normal(0.0, 0.5, m) for _ in range(layers))
     return Mixing(kind, slope, matrices, biases)

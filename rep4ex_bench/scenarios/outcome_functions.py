@@ -33,7 +33,7 @@ class OutcomeFunction(ABC):
         """Return l(z), shape (...,), for latents (..., d)."""
 
     def gaussian_expectation(self, means: FloatArray, covariance: FloatArray) -> FloatArray | None:
-        """Return E[l(N(mean, covariance))], shape (q,), for means (q, d), or None: no closed form."""
+        """Return E[l(N(mean, covariance))], (q,), for means (q, d); None where no form is known."""
         return None
 
 

@@ -10,5 +10,10 @@ REGRESSORS: dict[str, type[AdditiveRegressor]] = {"splines": Splines, "mlp": Add
 
 
 def make_regressor(name: str) -> AdditiveRegressor:
-    """Return the additive regressor of that name (checked by the method's parameters)."""
+    """Return the regressor of that name for a learnt code, whose axes mean nothing."""
     return REGRESSORS[name]()
+
+
+def make_axis_regressor(name: str) -> AdditiveRegressor:
+    """Return the regressor of that name that keeps the axes it is given: for oracles."""
+    return Splines(rotations=1) if name == "splines" else make_regressor(name)

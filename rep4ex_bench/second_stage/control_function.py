@@ -11,17 +11,17 @@ mean Y - mean nu(phi(X_i)), so the prediction meets the training mean of Y by co
 from __future__ import annotations
 
 import numpy as np
-from rep4ex_kernels import residualize
 from torch import Tensor, as_tensor, float64
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.method import to_float64
 from rep4ex_bench.second_stage.additive import AdditiveRegressor, FittedAdditive
 from rep4ex_bench.second_stage.whitening import Whitening
+from rep4ex_kernels import residualize
 
 
 class ControlFunction:
-    """A fitted control function; everything inside is in whitened coordinates of the code."""
+    """A fitted control function."""
 
     def __init__(
         self,
@@ -43,24 +43,30 @@ class ControlFunction:
 
 
 def fit_control_function(
-    code: FloatArray, train: TrainingData, regressor: AdditiveRegressor, seed: int
+    code: FloatArray,
+    train: TrainingData,
+    regressor: AdditiveRegressor,
+    seed: int,
+    *,
+    whiten: bool = True,
 ) -> ControlFunction:
     """Fit the control function of a code.
 
     Args:
-        code: phi(X) of the training data, (n, d). Only its affine class matters: it is whitened
-            first, because identification is up to affine maps and so must the second stage be.
+        code: phi(X) of the training data, (n, d).
         train: actions and outcome.
         regressor: how nu and psi are fitted.
         seed: of everything random in the regressor.
+        whiten: whiten the code first. A learnt code is identified up to an affine map only, so its
+            axes and scales mean nothing; only an oracle has axes to keep.
 
     Raises:
         DataError: a code that is constant or not finite.
     """
-    white = Whitening.fit(code).apply(code)
-    residual, coefficients = residualize(as_tensor(white), train.actions.to(float64))
+    points = Whitening.fit(code).apply(code) if whiten else code
+    residual, coefficients = residualize(as_tensor(points), train.actions.to(float64))
     outcome = to_float64(train.outcome)
     residual_array = to_float64(residual)
-    regression = regressor.fit(white, residual_array, outcome, seed)
-    mean_psi = float(outcome.mean() - regression.nu(white).mean())
+    regression = regressor.fit(points, residual_array, outcome, seed)
+    mean_psi = float(outcome.mean() - regression.nu(points).mean())
     return ControlFunction(to_float64(coefficients), residual_array, regression, mean_psi)

@@ -5,6 +5,8 @@ Leaky-ReLU networks are piecewise linear, so their tails are linear too.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import nn
@@ -51,7 +53,7 @@ class AdditiveMLP(AdditiveRegressor):
         steps: optimisation steps with batches of 256.
     """
 
-    name = "mlp"
+    name: ClassVar[str] = "mlp"
 
     def __init__(self, hidden: int = 64, steps: int = 1500) -> None:
         self.hidden = hidden

@@ -10,6 +10,7 @@ code and averaged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.interpolate import BSpline
@@ -72,7 +73,7 @@ class Splines(AdditiveRegressor):
             dimension there is nothing to rotate.
     """
 
-    name = "splines"
+    name: ClassVar[str] = "splines"
 
     def __init__(self, knots: int = 8, rotations: int = 6) -> None:
         self.knots = knots
@@ -104,7 +105,10 @@ class Splines(AdditiveRegressor):
             knots = np.quantile(block, np.linspace(0.05, 0.95, self.knots), axis=0)
             bases.append(SplineTransformer(degree=_DEGREE, knots=knots, extrapolation="linear"))
         design = np.column_stack(
-            [basis.fit_transform(block) for basis, block in zip(bases, (code, residual), strict=True)]
+            [
+                basis.fit_transform(block)
+                for basis, block in zip(bases, (code, residual), strict=True)
+            ]
         )
         ridge = RidgeCV(alphas=_PENALTIES).fit(design, outcome)
         width = self.knots + _DEGREE - 1

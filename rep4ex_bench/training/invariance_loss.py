@@ -12,8 +12,9 @@ Leaving out i = j removes what independent noise contributes.
 from __future__ import annotations
 
 import torch
-from rep4ex_kernels import InvariancePenalty, residualize
 from torch import Tensor
+
+from rep4ex_kernels import InvariancePenalty, residualize
 
 # Keeps the whitening defined while the code is still nearly degenerate.
 _JITTER = 1e-4
@@ -43,6 +44,9 @@ def _whiten(residual: Tensor) -> Tensor:
     """Return residual rows with covariance I (up to the jitter)."""
     covariance = residual.T @ residual / len(residual)
     scale = covariance.diagonal().mean().detach()
-    jitter = _JITTER * scale * torch.eye(len(covariance), dtype=residual.dtype, device=residual.device)
+    jitter = (
+        _JITTER * scale * torch.eye(len(covariance), dtype=residual.dtype, device=residual.device)
+    )
     factor = torch.linalg.cholesky(covariance + jitter)
-    return torch.linalg.solve_triangular(factor, residual.T, upper=False).T
+    white: Tensor = torch.linalg.solve_triangular(factor, residual.T, upper=False)
+    return white.T

@@ -26,7 +26,8 @@ def mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
 
 def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer whose weights come from the generator."""
-    layer = nn.Linear(into, out)
+    # without torch's own initialisation, which draws from the global state
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, into, out)
     gain = nn.init.calculate_gain("leaky_relu", LEAK)
     nn.init.uniform_(layer.weight, *_symmetric(gain * math.sqrt(3 / into)), generator=generator)
     nn.init.uniform_(layer.bias, *_symmetric(1 / math.sqrt(into)), generator=generator)
@@ -51,7 +52,8 @@ class Standardise(nn.Module):
         constant = deviation <= 1e-6 * rows64.abs().amax(dim=0)
         self.register_buffer("mean", rows64.mean(dim=0).to(rows.dtype))
         self.register_buffer(
-            "scale", torch.where(constant, torch.zeros_like(deviation), 1 / deviation).to(rows.dtype)
+            "scale",
+            torch.where(constant, torch.zeros_like(deviation), 1 / deviation).to(rows.dtype),
         )
 
     def forward(self, rows: Tensor) -> Tensor:

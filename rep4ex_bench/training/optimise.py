@@ -43,14 +43,16 @@ def minimise(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, foreach=True)
     value = torch.zeros(())
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimiser.param_groups[0]["lr"] = (
+            learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        )
         optimiser.zero_grad(set_to_none=True)
         value = loss(next(index).to(device))
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         optimiser.step()
-        if (step % 100 == 0 or step == steps - 1) and not math.isfinite(float(value)):
+        if (step % 100 == 0 or step == steps - 1) and not math.isfinite(value.item()):
             raise DivergenceError(
-                f"the training loss is {float(value)} at step {step} of {steps}: lower "
+                f"the training loss is {value.item()} at step {step} of {steps}: lower "
                 "learning_rate or penalty_weight, or look for outliers in the features"
             )
-    return float(value)
+    return value.item()

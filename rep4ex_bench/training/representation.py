@@ -46,8 +46,10 @@ def train_autoencoder(
     def loss(index: torch.Tensor) -> torch.Tensor:
         target = standardised[index]
         code = network.encoder(target)
-        value = (network.decoder(code) - target).square().mean()
-        return value if invariance is None else value + penalty_weight * invariance(code, index)
+        value: torch.Tensor = (network.decoder(code) - target).square().mean()
+        if invariance is not None:
+            value = value + penalty_weight * invariance(code, index)
+        return value
 
     minimise(
         network.parameters(),

@@ -1,0 +1,44 @@
+# `make demo` and `make test` work on a fresh machine with Python 3.11 to 3.13; nothing else is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_OUT ?= runs/smoke
+# One thread per process: results do not depend on the machine's cores, and tests run in parallel.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test check format lint types clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+$(VENV)/.installed-run: pyproject.toml constraints.txt tools/install.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (once)"
+	@$(BIN)/python tools/install.py
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt tools/install.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the development tools into $(VENV) (once)"
+	@$(BIN)/python tools/install.py dev
+	@touch $@ $(VENV)/.installed-run
+
+demo: $(VENV)/.installed-run  ## Run the smoke suite, print its leaderboard, write its report
+	$(BIN)/rep4ex-bench run smoke --out $(DEMO_OUT)
+
+test: $(VENV)/.installed-dev  ## Run every test
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+check: format lint types test  ## Everything that CI does
+
+format: $(VENV)/.installed-dev  ## Check the formatting (`ruff format` mends it)
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+clean:  ## Remove the environment and everything generated
+	rm -rf $(VENV) build dist runs *.egg-info

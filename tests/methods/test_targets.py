@@ -1,0 +1,46 @@
+"""What the methods must reach on `linear_action`: medians over five seeds, trained in full."""
+
+import pytest
+
+from rep4ex_bench.runner import run_suite
+from rep4ex_bench.suite import parse_suite
+
+pytestmark = pytest.mark.slow
+
+
+def values(tmp_path, scenario, methods, metric):
+    """Return {method: values over five seeds} of a suite run in full."""
+    entries = "".join(f'[[methods]]\nname = "{name}"\n' for name in methods)
+    text = (
+        'name = "targets"\nseeds = 5\nmetrics = ["nmse_outside", "affine_r2"]\n'
+        f'[[scenarios]]\nname = "linear_action"\nparameters = {scenario}\n{entries}'
+    )
+    records = run_suite(parse_suite(text, "targets"), tmp_path).records
+    chosen = records[(records["metric"] == metric) & (records["status"] == "ok")]
+    table = chosen.pivot(index="seed", columns="method", values="value")
+    assert table.shape == (5, len(methods))
+    return table
+
+
+def test_identification_with_three_layers_and_strong_actions(tmp_path):
+    table = values(
+        tmp_path,
+        "{ k = 2, d = 2, m = 10, layers = 3, alpha = 2.0, n = 5000 }",
+        ["rep4ex", "autoencoder"],
+        "affine_r2",
+    )
+    assert table["rep4ex"].median() >= 0.95
+    assert (table["rep4ex"] > table["autoencoder"]).all()
+
+
+def test_extrapolation_with_two_layers(tmp_path):
+    table = values(
+        tmp_path,
+        "{ k = 2, d = 2, m = 10, layers = 2, alpha = 1.0, n = 5000, outcome = 'softplus' }",
+        ["rep4ex", "autoencoder", "mlp_on_actions", "oracle_control_function"],
+        "nmse_outside",
+    )
+    median = table.median()
+    assert median["oracle_control_function"] <= 0.02
+    assert median["rep4ex"] < median["mlp_on_actions"]
+    assert median["rep4ex"] < median["autoencoder"]

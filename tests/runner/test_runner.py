@@ -1,0 +1,262 @@
+"""The runner: isolation of failures, resume, determinism, refusal of bad output folders."""
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rep4ex_bench.errors import OutputFolderError, OutputWriteError, UsageError
+from rep4ex_bench.predictions import read_predictions
+from rep4ex_bench.records import read_records
+from rep4ex_bench.registry import METHODS
+from rep4ex_bench.runner import run_suite
+from rep4ex_bench.suite import parse_suite
+
+sys.path.insert(0, str(Path(__file__).parent))
+from misbehaving import Memorising, Misbehaving
+
+SUITE = """\
+name = "tiny"
+seeds = 2
+timeout_seconds = 20
+[[scenarios]]
+name = "linear_action"
+parameters = { n = 200, outcome = "bump" }
+[[methods]]
+name = "constant_mean"
+[[methods]]
+name = "ols_on_actions"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    monkeypatch.setattr(METHODS, "_registered", {})
+    METHODS.register(Misbehaving)
+    METHODS.register(Memorising)
+
+
+def with_method(name, label=None, **parameters):
+    values = ", ".join(f"{k} = {v!r}" for k, v in parameters.items())
+    label = label or name
+    return f'[[methods]]\nname = "{name}"\nlabel = "{label}"\nparameters = {{ {values} }}\n'
+
+
+def numbers(records):
+    """What must be the same again: everything but times, memory and the moment."""
+    volatile = ["fit_seconds", "predict_seconds", "peak_memory_bytes", "finished_at", "git_commit"]
+    return records.drop(columns=volatile)
+
+
+def test_every_cell_has_its_records_and_predictions(tmp_path):
+    run = run_suite(parse_suite(SUITE, "t"), tmp_path / "out")
+    assert (run.cells, run.reused, run.failed) == (4, 0, 0)
+    assert run.records["cell_key"].nunique() == 4
+    assert set(run.records["status"]) == {"ok", "skipped"}
+    assert (run.records["threads"] == 1).all()
+    assert run.records["peak_memory_bytes"].ge(0).all()
+    stored = read_records(tmp_path / "out" / "records.parquet")
+    pd.testing.assert_frame_equal(stored, run.records)
+    predictions = read_predictions(tmp_path / "out" / "predictions.parquet")
+    assert set(predictions["cell_key"]) == set(run.records["cell_key"])
+    # the metric in the record is the one of the stored predictions
+    for key, rows in predictions.groupby("cell_key"):
+        rows = rows[rows["path_position"].isna() & (rows["distance"] > 1)]
+        expected = ((rows["prediction"] - rows["truth"]) ** 2).mean() / rows["truth"].var(ddof=0)
+        of_cell = run.records[run.records["cell_key"] == key].set_index("metric")
+        assert of_cell.loc["nmse_outside", "value"] == pytest.approx(expected)
+
+
+def test_the_same_seeds_give_the_same_records_whatever_the_workers(tmp_path):
+    first = run_suite(parse_suite(SUITE, "t"), tmp_path / "a", workers=1).records
+    again = run_suite(parse_suite(SUITE, "t"), tmp_path / "b", workers=2).records
+    pd.testing.assert_frame_equal(numbers(first), numbers(again))
+
+
+def test_adding_a_method_changes_no_other_number(tmp_path):
+    before = run_suite(parse_suite(SUITE, "t"), tmp_path / "a").records
+    more = SUITE + with_method("pca", latent_dim=2)
+    after = run_suite(parse_suite(more, "t"), tmp_path / "b").records
+    kept = after[after["method"] != "pca"].reset_index(drop=True)
+    assert len(after) > len(kept)
+    pd.testing.assert_frame_equal(numbers(before), numbers(kept))
+
+
+def test_running_again_computes_only_what_is_missing(tmp_path):
+    first = run_suite(parse_suite(SUITE, "t"), tmp_path / "out", seeds=1)
+    assert (first.cells, first.reused) == (2, 0)
+    second = run_suite(parse_suite(SUITE, "t"), tmp_path / "out")
+    assert (second.cells, second.reused) == (4, 2)
+    third = run_suite(parse_suite(SUITE, "t"), tmp_path / "out")
+    assert (third.cells, third.reused) == (4, 4)
+    # reused cells were not touched, down to the moment they finished
+    pd.testing.assert_frame_equal(second.records, third.records)
+    # a part of the suite reports on all that the folder holds
+    part = run_suite(parse_suite(SUITE, "t"), tmp_path / "out", methods=["ols_on_actions"])
+    assert part.cells == 2
+    pd.testing.assert_frame_equal(third.records, part.records)
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [
+        ("raises", "failed", "RuntimeError: a message with <b>markup</b> (misbehaving.py:"),
+        ("exits", "failed", "exit status 3"),
+        ("crashes", "failed", "SIGSEGV"),
+        ("wrong_shape", "failed", "must return shape"),
+        ("memory_error", "out_of_memory", "no room"),
+    ],
+)
+def test_a_cell_that_fails_fails_alone_and_says_why(tmp_path, how, status, message):
+    suite = parse_suite(SUITE + with_method("misbehaving", how=how), "t")
+    run = run_suite(suite, tmp_path / "out", seeds=1)
+    assert (run.cells, run.failed) == (3, 1)
+    bad = run.records[run.records["method"] == "misbehaving"]
+    assert list(bad["status"]) == [status]
+    assert message in bad["error"].iloc[0]
+    others = run.records[run.records["method"] != "misbehaving"]
+    assert set(others["status"]) <= {"ok", "skipped"}
+
+
+def test_predictions_that_are_not_finite_are_failures_of_the_metric(tmp_path):
+    suite = parse_suite(SUITE + with_method("misbehaving", how="nan"), "t")
+    run = run_suite(suite, tmp_path / "out", seeds=1)
+    bad = run.records[run.records["method"] == "misbehaving"].set_index("metric")
+    assert bad.loc["nmse_outside", "status"] == "failed"
+    assert "must be finite" in bad.loc["nmse_outside", "error"]
+    assert run.failed == 1
+
+
+def test_output_of_a_method_does_not_reach_the_protocol(tmp_path):
+    suite = parse_suite(SUITE + with_method("misbehaving", how="prints"), "t")
+    assert run_suite(suite, tmp_path / "out", seeds=1).failed == 0
+
+
+def test_a_cell_over_its_limit_is_ended_with_its_children(tmp_path):
+    marker = tmp_path / "left-over"
+    suite = SUITE.replace("timeout_seconds = 20", "timeout_seconds = 2")
+    suite += with_method("misbehaving", label="hangs", how="hangs")
+    suite += with_method("misbehaving", label="child", how="leaves_child", marker=str(marker))
+    run = run_suite(parse_suite(suite, "t"), tmp_path / "out", seeds=1, workers=2)
+    bad = run.records[run.records["method"] == "misbehaving"]
+    assert list(bad["status"]) == ["timeout", "timeout"]
+    assert "2 seconds" in bad["error"].iloc[0]
+    time.sleep(3.5)
+    assert not marker.exists()
+
+
+def test_methods_get_the_training_data_and_nothing_of_other_cells(tmp_path):
+    suite = parse_suite(SUITE + with_method("memorising"), "t")
+    run = run_suite(suite, tmp_path / "out", workers=1)
+    alone = run_suite(suite, tmp_path / "alone", workers=1, methods=["memorising"])
+    together = run.records[run.records["method"] == "memorising"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(numbers(together), numbers(alone.records))
+
+
+def test_bad_output_folders_are_refused_and_left_alone(tmp_path):
+    suite = parse_suite(SUITE, "t")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").write_text("precious")
+    with pytest.raises(OutputFolderError, match="is not empty and holds no run"):
+        run_suite(suite, other)
+    assert [p.name for p in other.iterdir()] == ["thesis.tex"]
+    with pytest.raises(OutputFolderError, match="is a file"):
+        run_suite(suite, other / "thesis.tex")
+    run_suite(suite, tmp_path / "out", seeds=1, methods=["constant_mean"])
+    before = sorted(p for p in (tmp_path / "out").rglob("*"))
+    stranger = parse_suite(SUITE.replace('"tiny"', '"stranger"'), "t")
+    with pytest.raises(OutputFolderError, match="belongs to suite 'tiny', not 'stranger'"):
+        run_suite(stranger, tmp_path / "out")
+    assert sorted(p for p in (tmp_path / "out").rglob("*")) == before
+    (tmp_path / "out" / "run.json").write_text("{")
+    with pytest.raises(OutputFolderError, match=r"run\.json"):
+        run_suite(suite, tmp_path / "out")
+
+
+def test_bad_requests_write_nothing(tmp_path):
+    suite = parse_suite(SUITE, "t")
+    for wrong in ({"workers": 0}, {"seeds": 0}, {"methods": ["olss"]}, {"device": "tpu"}):
+        with pytest.raises(UsageError):
+            run_suite(suite, tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_keeps_what_is_finished_and_the_run_goes_on_later(tmp_path):
+    """A file-size limit stops writes as a full disk does (EFBIG for ENOSPC)."""
+    suite = parse_suite(SUITE, "t")
+    run_suite(suite, tmp_path / "out", seeds=1)
+    records = (tmp_path / "out" / "records.parquet").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(OutputWriteError, match="Finished cells are kept"):
+            run_suite(suite, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "out" / "records.parquet").read_bytes() == records
+    assert not list((tmp_path / "out").rglob(".*"))  # no temporary file is left
+    assert run_suite(suite, tmp_path / "out").failed == 0
+
+
+def test_a_really_full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        with pytest.raises(OutputWriteError, match="No space left"):
+            run_suite(parse_suite(SUITE, "t"), disk / "out", seeds=5)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_no_worker_outlives_the_runner(tmp_path):
+    """Kill the runner in mid-run: its workers and their cells are gone within seconds."""
+    script = tmp_path / "script.py"
+    suite = SUITE + with_method("misbehaving", how="hangs")
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from misbehaving import Misbehaving\n"
+        "import rep4ex_bench; rep4ex_bench.register(Misbehaving)\n"
+        "from rep4ex_bench.runner import run_suite\n"
+        "from rep4ex_bench.suite import parse_suite\n"
+        f"run_suite(parse_suite({suite!r}, 't'), {str(tmp_path / 'out')!r}, "
+        "methods=['misbehaving'], workers=2)\n"
+    )
+    psutil = pytest.importorskip("psutil")
+    runner = subprocess.Popen([sys.executable, str(script)])
+    try:
+        family = []
+        deadline = time.monotonic() + 15
+        while len(family) < 4 and time.monotonic() < deadline:  # two workers, two cells
+            family = psutil.Process(runner.pid).children(recursive=True)
+            time.sleep(0.1)
+        assert len(family) == 4
+    finally:
+        runner.kill()
+        runner.wait()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert not alive
+
+
+def test_values_do_not_depend_on_the_order_of_methods(tmp_path):
+    turned = parse_suite(
+        SUITE.replace("constant_mean", "x")
+        .replace("ols_on_actions", "constant_mean")
+        .replace('"x"', '"ols_on_actions"'),
+        "t",
+    )
+    first = run_suite(parse_suite(SUITE, "t"), tmp_path / "a").records
+    second = run_suite(turned, tmp_path / "b").records
+    columns = ["method", "seed", "metric", "at", "value"]
+    a = first[columns].sort_values(columns).reset_index(drop=True)
+    b = second[columns].sort_values(columns).reset_index(drop=True)
+    pd.testing.assert_frame_equal(a, b)
+    assert np.isfinite(a.loc[a["metric"] == "nmse_outside", "value"]).all()

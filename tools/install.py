@@ -1,0 +1,51 @@
+"""Install the package with its pinned dependencies into the environment that runs this script.
+
+torch comes first, because which build is right depends on the machine: the CPU build where there
+is no NVIDIA GPU (the default build on Linux is several GB of CUDA), the default build elsewhere.
+Run by the Makefile as `.venv/bin/python tools/install.py EXTRA...`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "constraints.txt"
+PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(CONSTRAINTS)]
+
+
+def main(extras: list[str]) -> int:
+    """Install torch, then the package in editable mode with the extras; return the exit status."""
+    install_torch()
+    target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
+    return subprocess.run([*PIP, "--editable", target], check=False).returncode
+
+
+def install_torch() -> None:
+    """Install the pinned torch, as the CPU build where there is no NVIDIA GPU."""
+    match = re.search(r"^torch==(\S+)$", CONSTRAINTS.read_text(), re.MULTILINE)
+    if match is None:
+        raise SystemExit(f"{CONSTRAINTS} must pin torch in a line `torch==VERSION`")
+    if sys.platform != "linux" or shutil.which("nvidia-smi"):
+        return  # the default build is the right one; pip takes it with everything else
+    version = match[1]
+    if run([*PIP, f"torch=={version}+cpu"]):
+        return
+    # uv knows where torch's CPU builds are published
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
+    if run([*PIP, "uv"]) and run([*uv, "--torch-backend=cpu", f"torch=={version}"]):
+        return
+    print("no CPU build of torch found where pip and uv look: the default build will be installed")
+
+
+def run(command: list[str]) -> bool:
+    """Say whether a command succeeded; what it prints when it fails is of no interest."""
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
