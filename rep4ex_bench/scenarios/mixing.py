@@ -67,12 +67,19 @@ class Mixing:
     @property
     def lower(self) -> float:
         """Lower Lipschitz constant of the whole map."""
-        smallest = [
-            np.linalg.svd(matrix, compute_uv=False)[-1] if matrix.shape[0] >= matrix.shape[1] else 0
-            for matrix in self.matrices
-        ]
+        smallest = [_smallest_singular_value(matrix) for matrix in self.matrices]
         slope = 1.0 if self.kind == "linear" else self.slope
         return float(slope ** len(self.biases) * np.prod(smallest))
+
+
+def _smallest_singular_value(matrix: FloatArray) -> float:
+    """Return sigma_min of a map (out, in); 0 where it loses dimensions, up to rounding."""
+    rows, columns = matrix.shape
+    if rows < columns:
+        return 0.0
+    singular = np.linalg.svd(matrix, compute_uv=False)
+    rounding = rows * np.finfo(np.float64).eps * singular[0]
+    return float(singular[-1]) if singular[-1] > rounding else 0.0
 
 
 def random_mixing(

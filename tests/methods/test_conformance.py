@@ -26,11 +26,11 @@ def method(request):
     return get_method(request.param, **quick)
 
 
-def fit(method, task, seed=0, train=None):
+def fit(method, task, seed=0, train=None, device="cpu"):
     train = train or task.train
     if isinstance(method, OracleMethod):
-        return method.fit_with_oracle(train, task.oracle, seed, "cpu")
-    return method.fit(train, seed=seed, device="cpu")
+        return method.fit_with_oracle(train, task.oracle, seed, device)
+    return method.fit(train, seed=seed, device=device)
 
 
 def queries(task):
@@ -105,10 +105,8 @@ def test_parameters_follow_scikit_learn(method, task):
     assert copy is not method
     assert copy.get_params() == method.get_params()
     assert type(method).name == method.name
-    with pytest.raises(UsageError):
-        fit_on = method.fit_with_oracle if isinstance(method, OracleMethod) else method.fit
-        extra = (task.oracle,) if isinstance(method, OracleMethod) else ()
-        fit_on(task.train, *extra, 0, "no such device")
+    with pytest.raises(UsageError, match="device must be"):
+        fit(method, task, device="no such device")
 
 
 def test_oracles_cannot_be_fitted_from_data_alone(method, task):

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rep4ex_bench import runner
 from rep4ex_bench.errors import OutputFolderError, OutputWriteError, UsageError
 from rep4ex_bench.predictions import read_predictions
 from rep4ex_bench.records import read_records
 from rep4ex_bench.registry import METHODS
-from rep4ex_bench.runner import run_suite
 from rep4ex_bench.suite import parse_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -32,6 +32,11 @@ name = "constant_mean"
 [[methods]]
 name = "ols_on_actions"
 """
+
+
+def run_suite(*arguments, workers=1, **options):
+    """Run with one worker process unless said otherwise: starting one takes seconds of imports."""
+    return runner.run_suite(*arguments, workers=workers, **options)
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +70,8 @@ def test_every_cell_has_its_records_and_predictions(tmp_path):
     predictions = read_predictions(tmp_path / "out" / "predictions.parquet")
     assert set(predictions["cell_key"]) == set(run.records["cell_key"])
     # the metric in the record is the one of the stored predictions
-    for key, rows in predictions.groupby("cell_key"):
-        rows = rows[rows["path_position"].isna() & (rows["distance"] > 1)]
+    scored = predictions[predictions["path_position"].isna() & (predictions["distance"] > 1)]
+    for key, rows in scored.groupby("cell_key"):
         expected = ((rows["prediction"] - rows["truth"]) ** 2).mean() / rows["truth"].var(ddof=0)
         of_cell = run.records[run.records["cell_key"] == key].set_index("metric")
         assert of_cell.loc["nmse_outside", "value"] == pytest.approx(expected)
