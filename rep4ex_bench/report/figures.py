@@ -120,7 +120,7 @@ def _paths(
 
 def _path(rows: pd.DataFrame, order: dict[str, int], stride: int) -> dict[str, Any]:
     truth = rows.groupby("path_position")["truth"].first().iloc[::stride]
-    low, high = _path_range(truth)
+    low, high = _path_range(truth, rows["prediction"])
     lines: list[dict[str, Any]] = []
     beyond: list[tuple[int, str]] = []
     names = list(order)
@@ -141,10 +141,15 @@ def _path(rows: pd.DataFrame, order: dict[str, int], stride: int) -> dict[str, A
     }
 
 
-def _path_range(truth: pd.Series[float]) -> tuple[float, float]:
+def _path_range(truth: pd.Series[float], predictions: pd.Series[float]) -> tuple[float, float]:
+    """Return a range that holds the truth, and of the predictions what is not too far from it."""
     low, high = float(truth.min()), float(truth.max())
     size = high - low or abs(high) or 1.0
-    return low - _REACH * size, high + _REACH * size
+    near = [float(v) for v in predictions if math.isfinite(v)]
+    lowest = max(min([*near, low]), low - _REACH * size)
+    highest = min(max([*near, high]), high + _REACH * size)
+    padding = 0.04 * (highest - lowest or size)
+    return lowest - padding, highest + padding
 
 
 def _extreme(values: list[float]) -> str:

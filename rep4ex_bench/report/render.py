@@ -36,8 +36,8 @@ def render_report(
         title: of the suite.
         description: one or two sentences under the title.
 
-    The page stays under `SIZE_LIMIT` bytes; seeds of the path figure are left out for that, and
-    the page says so.
+    To stay under `SIZE_LIMIT` bytes, seeds of the path figure are left out, and the page says so.
+    Only leaderboards of many hundreds of rows are larger by themselves.
     """
     context = _context(records, title, description)
     looks = appearances(records)

@@ -17,22 +17,23 @@ WIDTH = 168
 HEIGHT = 22
 _MARGIN = 10
 _FAILED_ROOM = 14
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One seed: `x` in pixels, `title` for the reader, `kind` "ok", "beyond" or "failed"."""
-
-    x: float
-    title: str
-    kind: str
+_MOST_LISTED = 20
+_FAILED, _BEYOND_HIGH, _BEYOND_LOW = "✕", "▸", "◂"
 
 
 @dataclass(frozen=True)
 class Strip:
-    """The chart of one row; `median` is None where it is not on the axis."""
+    """The chart of one row, in pixels.
 
-    dots: list[Dot]
+    Attributes:
+        dots: of the seeds whose value is on the axis.
+        signs: (sign, position) where a seed failed or lies beyond the axis, each place once.
+        median: None where it is not on the axis.
+        description: the values in words.
+    """
+
+    dots: list[float]
+    signs: list[tuple[str, float]]
     median: float | None
     description: str
 
@@ -83,15 +84,22 @@ def _rows(records: pd.DataFrame) -> Iterator[tuple[str, str, int, float]]:
 
 def strip(by_seed: dict[int, float], median: float, axis: Axis) -> Strip:
     """Return the chart of one row."""
-    dots = [_dot(seed, value, axis) for seed, value in sorted(by_seed.items())]
-    listed = ", ".join(dot.title for dot in dots)
+    dots, signs = set(), set()
+    for value in by_seed.values():
+        if not math.isfinite(value):
+            signs.add((_FAILED, WIDTH - _FAILED_ROOM / 2))
+        elif axis.low <= value <= axis.high:
+            dots.add(axis.position(value))
+        else:
+            sign = _BEYOND_HIGH if value > axis.high else _BEYOND_LOW
+            signs.add((sign, axis.position(value)))
     place = axis.position(median) if axis.low <= median <= axis.high else None
-    return Strip(dots, place, f"nMSE outside by seed: {listed}")
+    return Strip(sorted(dots), sorted(signs), place, _description(by_seed))
 
 
-def _dot(seed: int, value: float, axis: Axis) -> Dot:
-    title = f"seed {seed}: {shown(value)}"
-    if not math.isfinite(value):
-        return Dot(WIDTH - _FAILED_ROOM / 2, title, "failed")
-    kind = "beyond" if not axis.low <= value <= axis.high else "ok"
-    return Dot(axis.position(value), title, kind)
+def _description(by_seed: dict[int, float]) -> str:
+    seeds = sorted(by_seed)
+    listed = [f"{seed}: {shown(by_seed[seed])}" for seed in seeds[:_MOST_LISTED]]
+    if len(seeds) > _MOST_LISTED:
+        listed.append(f"and {len(seeds) - _MOST_LISTED} more")
+    return f"nMSE outside by seed: {', '.join(listed)}"

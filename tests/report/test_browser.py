@@ -156,7 +156,7 @@ def test_dark_mode(open_page):
 def test_without_scripts_the_tables_are_there(open_page, run):
     page = open_page(java_script_enabled=False)
     assert page.locator("table.board tbody tr:visible").count() == 10
-    assert page.locator("table.board circle").count() > 0
+    assert page.locator("table.board path.dots").count() > 0
     assert page.get_by_text("Scripts are off").is_visible()
     assert not page.locator(".legend").first.is_visible()
     assert page.get_by_text("features </script>").is_visible()
