@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from rep4ex_bench.report import write_report
 
@@ -26,8 +27,7 @@ FIGURES = ("distance", "path", "code")
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS)
         yield chromium
         chromium.close()
