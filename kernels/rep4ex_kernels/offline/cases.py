@@ -1,0 +1,116 @@
+"""What the gate compiles: every kernel, with every row of the configuration table.
+
+A case is one specialisation of one kernel with what its algorithm plans for a pair (i, j):
+special-function results, tensor-core multiply-adds and bytes of columns. The checks compare the
+machine code with that plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rep4ex_kernels._triton_helpers import (
+    CHUNK_COLUMNS,
+    MAX_SPLIT_FEATURES,
+    ROUTE_DIRECT,
+    ROUTE_SERIES,
+    ROUTE_SPLIT,
+)
+from rep4ex_kernels._triton_table import Configuration, pair_configuration, widest_weights
+from rep4ex_kernels.mmr.triton_impl import kernel_product_kernel
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kernel specialisation and what it plans for a pair."""
+
+    name: str
+    kernel: Any
+    signature: dict[str, str]
+    constants: dict[str, Any]
+    num_warps: int
+    num_stages: int
+    pairs: int  # pairs of the tile that one pass of the innermost loop handles
+    special: int = 0  # planned special-function results a pair
+    matrix_fma: float = 0.0  # planned half-precision multiply-adds a pair
+    bytes_per_pair: float = 0.0  # column bytes read again by every row tile
+    ratio_cap: float | None = None  # largest predicted cycles over the floor, on sm_90
+    aligned: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+POINT_ARGUMENTS = {"norms_ptr": "*fp32", "partial_ptr": "*fp32", "route_ptr": "*i32"}
+SIZES = ("n_padded", "columns_per_split")
+
+# (K of the direct form or width of the split form, is it direct). K = 0 loops over any k.
+FORMS = ((1, True), (2, True), (0, True), (16, False), (32, False), (64, False))
+WIDTHS = (32, 64)
+FAST_CAP, PRECISE_CAP = 1.1, 1.7
+
+
+def all_cases(target: str) -> list[Case]:
+    """Every case for a target, ops in the order of the design."""
+    return [*mmr_cases(target)]
+
+
+def mmr_cases(target: str) -> Iterator[Case]:
+    """The Gaussian kernel product in every form, width and mode."""
+    for k, direct in FORMS:
+        for width in widths(target, k, direct):
+            config = pair_configuration(target, 0 if direct else k, width)
+            for precise in (False, True):
+                yield _mmr_case(k, direct, width, precise, config)
+    # Series: its split forms, and the direct form of more features than those take.
+    for k, direct in ((16, False), (64, False), (0, True)):
+        config = pair_configuration(target, 0 if direct else k, 32)
+        yield _mmr_case(k, direct, 32, True, config, series=True)
+
+
+def _mmr_case(
+    k: int, direct: bool, width: int, precise: bool, config: Configuration, series: bool = False
+) -> Case:
+    points = "*fp32" if direct else "*fp16"
+    uncapped = series or (direct and k == 0)
+    mode = "series" if series else ("precise" if precise else "fast")
+    route = ROUTE_SERIES if series else (ROUTE_DIRECT if direct else ROUTE_SPLIT)
+    return Case(
+        name=f"mmr {form_name(k, direct)} W={width} {mode}",
+        kernel=kernel_product_kernel,
+        signature={
+            **POINT_ARGUMENTS, "points_ptr": points, "low_ptr": points, "weights_ptr": "*fp16",
+            "slope_ptr": "*fp32",
+            "n_padded": "i32", "k": "i32", "batches": "i32", "columns_per_split": "i32",
+        },
+        constants={
+            "DIRECT": direct, "K": k, "W": width, "PRECISE": precise, "CHUNK": CHUNK_COLUMNS,
+            "SERIES": series, "ROUTE": route, "BLOCK_M": config.block_m, "BLOCK_N": config.block_n,
+        },
+        num_warps=config.num_warps,
+        num_stages=config.num_stages,
+        pairs=config.block_m * config.block_n,
+        special=0 if series else 1,
+        matrix_fma=(0 if direct else 3 * k) + (2 if precise else 1) * width,
+        bytes_per_pair=column_bytes(k, width) / config.block_m,
+        ratio_cap=None if uncapped else (PRECISE_CAP if precise else FAST_CAP),
+        aligned=SIZES,
+    )  # fmt: skip
+
+
+def widths(target: str, k: int, direct: bool) -> tuple[int, ...]:
+    """Widths of the weights that the launcher uses for a form."""
+    widest = widest_weights(target, k if direct and k else MAX_SPLIT_FEATURES)
+    return tuple(width for width in WIDTHS if width <= widest)
+
+
+def form_name(k: int, direct: bool) -> str:
+    """How a form is called in tables."""
+    return f"direct k={k or 'any'}" if direct else f"split K={k}"
+
+
+def column_bytes(k: int, width: int) -> int:
+    """Bytes of one column: point (float32, or two half-precision terms), norm and weights."""
+    return 4 * k + 4 + 2 * width

@@ -1,0 +1,87 @@
+"""The assertions of the gate. Each returns what is wrong, in words, or nothing.
+
+Every check has a test that feeds it a kernel that breaks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rep4ex_kernels.offline.compiling import Compiled
+from rep4ex_kernels.offline.model import ARCHITECTURES, Estimate, tiles_a_pass
+from rep4ex_kernels.offline.sass import MachineCode
+
+TENSOR_MEMORY_COLUMNS = 512
+REGISTER_FILE = 65536
+SPECIAL_OPCODES = ("MUFU.EX2", "MUFU.RSQ", "MUFU.SQRT", "MUFU.RCP", "MUFU.LG2")
+
+
+def violations(compiled: Compiled, estimate: Estimate | None) -> list[str]:
+    """Everything that is wrong with a compiled case; empty for a sound one."""
+    found = list(check_stub(compiled))
+    code = compiled.code
+    if found or code is None:
+        return found  # the numbers of a stub mean nothing
+    found += check_spills(code)
+    found += check_capacity(compiled, code)
+    found += check_plan(compiled, code)
+    if estimate is not None:
+        found += check_ratio(compiled, estimate)
+    return found
+
+
+def check_stub(compiled: Compiled) -> Iterator[str]:
+    """Above 512 columns of tensor memory Triton "succeeds" and emits a breakpoint."""
+    if compiled.tensor_memory_columns > TENSOR_MEMORY_COLUMNS:
+        yield (
+            f"tensor memory: expected at most {TENSOR_MEMORY_COLUMNS} columns, found "
+            f"{compiled.tensor_memory_columns}: the code is a stub"
+        )
+    if compiled.code is not None and compiled.code.is_stub:
+        yield "stub: expected a kernel, found a breakpoint (BPT) and no loop"
+
+
+def check_spills(code: MachineCode) -> Iterator[str]:
+    """No register lives in memory."""
+    if code.stack or code.local or code.spill_instructions:
+        yield (
+            f"spill: expected no stack and no local memory, found stack {code.stack}, local "
+            f"{code.local}, {code.spill_instructions} local loads and stores"
+        )
+
+
+def check_capacity(compiled: Compiled, code: MachineCode) -> Iterator[str]:
+    """Registers and shared memory of at least one block fit a multiprocessor."""
+    registers = code.registers * compiled.case.num_warps * 32
+    if registers > REGISTER_FILE:
+        yield f"registers: expected at most {REGISTER_FILE} a block, found {registers}"
+    limit = ARCHITECTURES[compiled.target].shared_limit
+    if compiled.shared_bytes > limit:
+        yield f"shared memory: expected at most {limit} bytes, found {compiled.shared_bytes}"
+
+
+def check_plan(compiled: Compiled, code: MachineCode) -> Iterator[str]:
+    """The innermost loop holds the planned special-function results and tensor-core products."""
+    case = compiled.case
+    tiles = tiles_a_pass(compiled, code)
+    if case.special:
+        results = sum(code.count(op) for op in SPECIAL_OPCODES) * 32 * case.num_warps
+        found = results / case.pairs / tiles
+        if found != case.special:
+            yield f"special functions: expected {case.special} a pair, found {found:g}"
+    if case.matrix_fma and not code.matrix_instructions:
+        yield "tensor cores: expected matrix instructions, found none"
+    fma = code.matrix_fma(case.num_warps)
+    if case.matrix_fma and fma and fma != case.matrix_fma * case.pairs * tiles:
+        found = fma / case.pairs / tiles
+        yield f"tensor cores: expected {case.matrix_fma:g} multiply-adds a pair, found {found:g}"
+
+
+def check_ratio(compiled: Compiled, estimate: Estimate) -> Iterator[str]:
+    """The predicted bound stays near the floor, on sm_90."""
+    cap = compiled.case.ratio_cap
+    if cap is not None and compiled.target == "sm_90" and estimate.ratio > cap:
+        yield (
+            f"bound: expected at most {cap:g} times the floor, predicted {estimate.ratio:.2f} "
+            f"({estimate.limit}, {estimate.issue_slots:.1f} issue slots for 32 pairs)"
+        )

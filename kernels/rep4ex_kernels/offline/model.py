@@ -1,0 +1,102 @@
+"""Cost model: what bounds the innermost loop of a kernel, from counts and data-sheet rates.
+
+All figures are estimates. Cycles are those of one streaming multiprocessor and one pair (i, j):
+
+    special   MUFU results / 16 lanes
+    issue     warp instructions / 4 schedulers
+    float32   FADD, FMUL, FFMA, HADD2 results / float32 lanes
+    convert   float32 to half-precision conversions / 64 lanes
+    matrix    half-precision multiply-adds / tensor-core rate
+    l2        bytes of columns read again by every row tile / share of the L2 bandwidth
+
+The floor of a kernel is what its algorithm needs at least: the special-function results planned for
+a pair, or the tensor-core products if those take longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rep4ex_kernels.offline.compiling import Compiled
+from rep4ex_kernels.offline.sass import MachineCode
+
+WARP = 32
+SPECIAL_LANES = 16
+SCHEDULERS = 4
+CONVERT_LANES = 64
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Data-sheet rates of one GPU; the L2 bandwidth is a rounded published measurement."""
+
+    name: str
+    multiprocessors: int
+    clock_ghz: float
+    float32_lanes: int
+    matrix_fma: int  # half-precision multiply-adds a cycle and multiprocessor
+    l2_gb_per_s: float
+    shared_limit: int
+
+
+ARCHITECTURES = {
+    "sm_80": Architecture("A100 SXM", 108, 1.41, 64, 1024, 4000.0, 166912),
+    "sm_90": Architecture("H100 SXM", 132, 1.755, 128, 2048, 5500.0, 232448),
+    "sm_100": Architecture("B200", 148, 1.85, 128, 4096, 8000.0, 232448),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Cycles a pair and multiprocessor, by resource, and the floor they are compared with."""
+
+    bounds: dict[str, float]
+    floor: float
+    issue_slots: float  # warp instructions for 32 pairs
+
+    @property
+    def limit(self) -> str:
+        """The resource that bounds the loop."""
+        return max(self.bounds, key=lambda name: self.bounds[name])
+
+    @property
+    def ratio(self) -> float:
+        """Predicted cycles over the floor."""
+        return self.bounds[self.limit] / self.floor
+
+    def picoseconds(self, architecture: Architecture) -> float:
+        """Predicted time of one pair on the whole device."""
+        rate = architecture.multiprocessors * architecture.clock_ghz * 1e9
+        return self.bounds[self.limit] / rate * 1e12
+
+
+def tiles_a_pass(compiled: Compiled, code: MachineCode) -> int:
+    """Tiles that one pass of the loop handles: 1, or more where the assembler unrolled it.
+
+    Told from the tensor-core products, which no optimisation adds or removes.
+    """
+    fma = code.matrix_fma(compiled.case.num_warps)
+    planned = compiled.case.matrix_fma * compiled.case.pairs
+    return max(1, round(fma / planned)) if fma and planned else 1
+
+
+def estimate(compiled: Compiled, code: MachineCode, architecture: Architecture) -> Estimate:
+    """Bounds of a compiled pair kernel. ``case.pairs`` is the size of its tile."""
+    case = compiled.case
+    # One instruction of one warp, in instructions a pair.
+    per_pair = case.num_warps / case.pairs / tiles_a_pass(compiled, code)
+    lanes = per_pair * WARP
+    mix = code.mix
+    float32 = sum(mix[op] for op in ("FADD", "FMUL", "FFMA", "HADD2")) + 2 * mix["FADD2"]
+    l2_bytes_per_cycle = architecture.l2_gb_per_s / architecture.clock_ghz
+    matrix = case.matrix_fma / architecture.matrix_fma
+    bounds = {
+        "special": code.count("MUFU") * lanes / SPECIAL_LANES,
+        "issue": len(code.loop) * per_pair / SCHEDULERS,
+        "float32": float32 * lanes / architecture.float32_lanes,
+        "convert": mix["F2FP"] * lanes / CONVERT_LANES,
+        "matrix": matrix,
+        "l2": case.bytes_per_pair * architecture.multiprocessors / l2_bytes_per_cycle,
+    }
+    floor = max(case.special / SPECIAL_LANES, matrix)
+    return Estimate(bounds, floor, len(code.loop) * lanes)
