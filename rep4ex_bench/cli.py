@@ -17,7 +17,7 @@ from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.suite import load_suite
-from rep4ex_bench.terminal import plan_text, print_leaderboard, run_json
+from rep4ex_bench.terminal import make_console, plan_text, print_leaderboard, run_json
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -88,7 +88,7 @@ def run(
     if as_json:
         click.echo(run_json(result))
     else:
-        print_leaderboard(result.records, Console())
+        print_leaderboard(result.records, make_console())
         click.echo(f"report: {result.folder / 'report.html'}")
     sys.exit(1 if result.failed else 0)
 
@@ -98,7 +98,7 @@ def run(
 def report(folder: Path) -> None:
     """Build the report of a run FOLDER anew and print its leaderboard."""
     records, path = rebuild_report(folder)
-    print_leaderboard(records, Console())
+    print_leaderboard(records, make_console())
     click.echo(f"report: {path}")
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -131,6 +132,14 @@ def read_records_table(path: Path) -> pa.Table:
     return table
 
 
+@cache
+def _umask() -> int:
+    """Return the process's umask; there is no way to read it but to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a table atomically: after a crash there is the old file or the new one, whole.
 
@@ -151,6 +160,7 @@ def write_bytes(content: bytes, path: Path) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
+            os.fchmod(stream.fileno(), 0o666 & ~_umask())  # mkstemp's files are the owner's alone
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
-import math
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.ranking import leaderboard
+from rep4ex_bench.report.numbers import shown, spread
 from rep4ex_bench.runner import Run
 from rep4ex_bench.suite import Suite
 
 _MARKS = {"method": "", "oracle": " (oracle)", "control": " (control)"}
+# Below this many columns the spread over seeds is left out; the report has it.
+_WIDE = 100
+_WITHOUT_TERMINAL = 120
+
+
+def make_console() -> Console:
+    """Return a console for standard output; wide enough for whole tables if no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WITHOUT_TERMINAL)
 
 
 def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
@@ -22,49 +32,46 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
     if records.empty:
         console.print("no finished cells")
         return
+    headings = ["nMSE\noutside", "\nall seeds", "nMSE\ninside", "affine\nR²", "fit\nseconds"]
+    wide = console.width >= _WIDE
     for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
-        title = Text(f"{scenario}  [{rows['data_label'].iloc[0]}]")
-        table = Table(title=title, title_justify="left")
-        table.add_column("method")
-        for heading in ("nMSE outside", "all seeds", "nMSE inside", "affine R²", "fit s", "cells"):
-            table.add_column(heading, justify="right")
+        title = Text(f"{scenario}  [{rows['data_label'].iloc[0]}]", style="bold")
+        padding = (0, 1) if wide else (0, 1, 0, 0)
+        table = Table(
+            title=title, title_justify="left", box=SIMPLE_HEAD, padding=padding, pad_edge=False
+        )
+        table.add_column("\nmethod", no_wrap=True)
+        for heading in [*headings, "\ncells"]:
+            if wide or "all seeds" not in heading:
+                table.add_column(heading, justify="right", no_wrap=True)
         previous = "method"
         for _, row in rows.iterrows():
             if row["role"] != previous:
                 table.add_section()
             previous = row["role"]
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, wide))
         console.print(table)
     console.print(
-        "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth; median over "
-        "seeds, then smallest to largest. Outside: up to 3 times the training support. "
-        "Oracles know the latents; controls know nothing.",
+        "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth, median over "
+        "seeds; outside is up to 3 times the training support. Oracles know the latents; controls "
+        "know nothing.",
         highlight=False,
     )
 
 
-def _cells(row: pd.Series) -> list[Text]:
-    spread = f"{number(row['nmse_outside_min'])} to {number(row['nmse_outside_max'])}"
+def _cells(row: pd.Series, wide: bool) -> list[Text]:
     good = f"{row['cells_ok']}/{row['cells']}"
     style = "" if row["cells_ok"] == row["cells"] else "bold red"
+    seeds = [Text(spread(row["nmse_outside_min"], row["nmse_outside_max"]))] if wide else []
     return [
         Text(row["method_label"] + _MARKS[row["role"]]),
-        Text(number(row["nmse_outside"])),
-        Text(spread),
-        Text(number(row["nmse_inside"])),
-        Text(number(row["affine_r2"])),
-        Text(number(row["fit_seconds"])),
+        Text(shown(row["nmse_outside"])),
+        *seeds,
+        Text(shown(row["nmse_inside"])),
+        Text(shown(row["affine_r2"])),
+        Text(shown(row["fit_seconds"])),
         Text(good, style=style),
     ]
-
-
-def number(value: float) -> str:
-    """Return three significant digits, "-" for what does not exist, "failed" for infinity."""
-    if math.isnan(value):
-        return "-"
-    if math.isinf(value):
-        return "failed"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def plan_text(suite: Suite) -> str:

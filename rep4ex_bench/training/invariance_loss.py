@@ -14,39 +14,45 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rep4ex_kernels import InvariancePenalty, residualize
+from rep4ex_bench.training.networks import Standardise
+from rep4ex_kernels import InvariancePenalty
 
 # Keeps the whitening defined while the code is still nearly degenerate.
 _JITTER = 1e-4
 
 
 class InvarianceLoss:
-    """The statistic for mini-batches of one set of training actions."""
+    """The statistic for mini-batches of one set of training actions (n, k)."""
 
     def __init__(self, actions: Tensor) -> None:
-        self._actions = actions
-        self._features = InvariancePenalty.fit(actions).features.to(actions.dtype)
+        self._features: Tensor = InvariancePenalty.fit(actions).features.to(actions.dtype)
+        standardised = Standardise(actions).to(actions.device)(actions)
+        self._design = torch.cat([torch.ones_like(actions[:, :1]), standardised], dim=1)
 
     def __call__(self, code: Tensor, index: Tensor) -> Tensor:
         """Return the loss of code (b, d) at the training rows `index` (b,)."""
-        rows, width = code.shape
-        both = torch.cat([code, self._features[index]], dim=1)
-        residual, _ = residualize(both, self._actions[index])
-        code_residual, features = residual[:, :width], residual[:, width:]
+        rows = len(code)
+        # one small QR, without gradient, serves both projections
+        basis = torch.linalg.qr(self._design[index]).Q
+        features = _residual(self._features[index], basis)
         features = features / features.norm(dim=1, keepdim=True).clamp_min(1e-6)
-        white = _whiten(code_residual)
+        white = _whiten(_residual(code, basis))
         joint = features.T @ white
         diagonal = white.square().sum()  # |f_i|^2 = 1
-        return (joint.square().sum() - diagonal) / (rows * (rows - 1))
+        statistic: Tensor = (joint.square().sum() - diagonal) / (rows * (rows - 1))
+        return statistic
+
+
+def _residual(values: Tensor, basis: Tensor) -> Tensor:
+    """Return values (b, c) minus their projection on an orthonormal basis (b, k + 1)."""
+    return values - basis @ (basis.T @ values)
 
 
 def _whiten(residual: Tensor) -> Tensor:
     """Return residual rows with covariance I (up to the jitter)."""
     covariance = residual.T @ residual / len(residual)
-    scale = covariance.diagonal().mean().detach()
-    jitter = (
-        _JITTER * scale * torch.eye(len(covariance), dtype=residual.dtype, device=residual.device)
-    )
-    factor = torch.linalg.cholesky(covariance + jitter)
+    jitter = _JITTER * covariance.diagonal().mean().detach()
+    identity = torch.eye(len(covariance), dtype=residual.dtype, device=residual.device)
+    factor = torch.linalg.cholesky(covariance + jitter * identity)
     white: Tensor = torch.linalg.solve_triangular(factor, residual.T, upper=False)
     return white.T
