@@ -6,7 +6,7 @@ DEMO_OUT ?= runs/smoke
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check format lint types clean
+.PHONY: help demo picture test check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -25,6 +25,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt tools/install.py
 
 demo: $(VENV)/.installed-run  ## Run the smoke suite, print its leaderboard, write its report
 	$(BIN)/rep4ex-bench run smoke --out $(DEMO_OUT)
+
+picture: demo $(VENV)/.installed-dev  ## Renew the README's picture from a run of the smoke suite
+	$(BIN)/python tools/picture.py $(DEMO_OUT)/report.html docs/leaderboard.png
 
 test: $(VENV)/.installed-dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile

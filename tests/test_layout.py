@@ -31,6 +31,8 @@ def test_packages_import_only_what_stands_before_them(package):
     files = list(PACKAGES[package].rglob("*.py"))
     assert files
     wrong = [(f.name, name) for f in files for name in imports(f) if name in FORBIDDEN[package]]
+    # numba's own dependency, in the files that are only imported where numba is installed
+    wrong = [(file, name) for file, name in wrong if not ("numba" in file and name == "numpy")]
     assert not wrong
 
 
