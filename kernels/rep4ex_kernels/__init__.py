@@ -1,13 +1,16 @@
 """Losses of intervention extrapolation as differentiable, batched kernels."""
 
 from rep4ex_kernels.bandwidth.op import median_bandwidth
+from rep4ex_kernels.energy.op import energy_distance
 from rep4ex_kernels.errors import (
     BackendError,
     KernelInputError,
     RankDeficientWarning,
     SecondDerivativeError,
 )
+from rep4ex_kernels.hsic.op import hsic
 from rep4ex_kernels.invariance_penalty.penalty import InvariancePenalty
+from rep4ex_kernels.mmd.op import mmd2
 from rep4ex_kernels.mmr.op import mmr_penalty
 from rep4ex_kernels.residualize.op import residualize
 
@@ -17,7 +20,10 @@ __all__ = [
     "KernelInputError",
     "RankDeficientWarning",
     "SecondDerivativeError",
+    "energy_distance",
+    "hsic",
     "median_bandwidth",
+    "mmd2",
     "mmr_penalty",
     "residualize",
 ]

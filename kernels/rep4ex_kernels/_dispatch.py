@@ -21,7 +21,7 @@ BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 
 # Ops with a compiled CPU path, and the widest (points + values) for which it beats torch's matrix
 # products; wider problems are bound by the product, where the library is better.
-_NUMBA_MAX_WIDTH: dict[str, int] = {}
+_NUMBA_MAX_WIDTH = {"mmr": 20, "mmd": 12, "energy": 12, "hsic": 20}
 _TRITON_OPS = frozenset({"mmr", "mmd", "energy", "hsic", "residualize"})
 
 

@@ -26,10 +26,10 @@ from rep4ex_kernels._checks import (
     leading_shape,
     working_dtype,
 )
+from rep4ex_kernels._conditioning import needs_float64
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
 from rep4ex_kernels._least_squares import orthonormal_basis
 from rep4ex_kernels._registration import apply, full_precision, register_batched_vmap
-from rep4ex_kernels._wide_bandwidth import needs_float64
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.mmr import reference
 

@@ -25,13 +25,17 @@ def projection(a: Tensor) -> Tensor:
     """Return P (..., n, n), orthogonal to [1, a]; a is centred first, which changes no span."""
     a = a - a.mean(-2, keepdim=True)
     design = torch.cat([torch.ones_like(a[..., :1]), a], dim=-1)
-    hat = design @ torch.linalg.pinv(design, rtol=1e-9)
-    return torch.eye(a.shape[-2], dtype=a.dtype, device=a.device) - hat
+    hat: Tensor = design @ torch.linalg.pinv(design, rtol=1e-9)
+    eye = torch.eye(a.shape[-2], dtype=a.dtype, device=a.device)
+    return eye - hat
 
 
 def kernel_product(points: Tensor, values: Tensor, bandwidth: Tensor) -> Tensor:
     """Return K values (..., n, d) in float64."""
-    return gaussian_kernel(points.to(torch.float64), bandwidth) @ values.to(torch.float64)
+    product: Tensor = gaussian_kernel(points.to(torch.float64), bandwidth) @ values.to(
+        torch.float64
+    )
+    return product
 
 
 def mmr_penalty(

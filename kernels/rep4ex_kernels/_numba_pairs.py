@@ -1,0 +1,229 @@
+"""Sums over pairs, compiled for the CPU by Numba: below what torch's own operations allow.
+
+    out_i = sum_j w(|x_i - y_j|^2) v_j,  and for the other side  out_j = sum_i w v_i
+
+The squares are direct differences, exact to rounding at any spread. A group of rows meets a block
+of columns in four short loops over the block, all of it in the first-level cache: squares, weights,
+and for every column of values one fused dot product and update. exp2 is a polynomial, so that the
+compiler vectorises it.
+
+Accumulation has two levels (a tile, then the total), which keeps float32's error small at any n.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+GAUSSIAN, GAUSSIANS, ROOT = 0, 1, 2
+BLOCK = 256
+GROUP = 4
+_LN2 = math.log(2)
+
+
+@intrinsic
+def _as_float(typing_context: Any, bits: Any) -> Any:
+    """Read the bits of an int32 as a float32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], context.get_value_type(types.float32))
+
+    return types.float32(types.int32), generate
+
+
+@njit(fastmath=True, inline="always")
+def exp2(x: Any) -> Any:
+    """2^x for float32 x <= 0; below -126 the smallest normal number."""
+    x = max(x, np.float32(-126.0))
+    whole = np.int32(x - np.float32(0.5))  # rounds to nearest: x is not positive
+    f = (x - np.float32(whole)) * np.float32(_LN2)
+    p = np.float32(1 / 720)
+    p = p * f + np.float32(1 / 120)
+    p = p * f + np.float32(1 / 24)
+    p = p * f + np.float32(1 / 6)
+    p = p * f + np.float32(0.5)
+    p = p * f + np.float32(1.0)
+    p = p * f + np.float32(1.0)
+    power: Any = _as_float((whole + np.int32(127)) << np.int32(23))  # type: ignore[call-arg]
+    return p * power
+
+
+# Loops run over slices from zero: an index start + j could be negative for all the compiler knows,
+# and its wrap-around would keep the loop from being vectorised.
+
+
+@njit(fastmath=True)
+def squares(x: Any, i: Any, y: Any, start: Any, out: Any) -> None:
+    """out[j] = |x_i - y_(start + j)|^2; x (k, n), y (k, m)."""
+    here, there = x[0, i], y[0, start : start + len(out)]
+    for j in range(len(out)):
+        difference = here - there[j]
+        out[j] = difference * difference
+    for c in range(1, len(x)):
+        here, there = x[c, i], y[c, start : start + len(out)]
+        for j in range(len(out)):
+            difference = here - there[j]
+            out[j] += difference * difference
+
+
+@njit(fastmath=True)
+def dots(w0: Any, w1: Any, w2: Any, w3: Any, v: Any) -> Any:
+    """sum_j w_g[j] v[j] for the four rows."""
+    s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for j in range(len(v)):
+        value = v[j]
+        s0 += w0[j] * value
+        s1 += w1[j] * value
+        s2 += w2[j] * value
+        s3 += w3[j] * value
+    return s0, s1, s2, s3
+
+
+@njit(fastmath=True)
+def dots_and_update(
+    w0: Any, w1: Any, w2: Any, w3: Any, v: Any, a: Any, b: Any, c: Any, d: Any, out: Any
+) -> Any:
+    """The same, and out[j] += a w_0[j] + b w_1[j] + c w_2[j] + d w_3[j]."""
+    s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for j in range(len(v)):
+        value = v[j]
+        s0 += w0[j] * value
+        s1 += w1[j] * value
+        s2 += w2[j] * value
+        s3 += w3[j] * value
+        out[j] += w0[j] * a + w1[j] * b + w2[j] * c + w3[j] * d
+    return s0, s1, s2, s3
+
+
+@njit(fastmath=True)
+def accumulate(
+    w: Any, count: Any, v: Any, start: Any, vi: Any, acc: Any, out: Any, both: Any
+) -> None:
+    """acc[g, c] = sum_j w[g, j] v[c, start + j]; out[c, j] += sum_g w[g, j] vi[g, c] if both."""
+    w0, w1, w2, w3 = w[0, :count], w[1, :count], w[2, :count], w[3, :count]
+    for c in range(len(v)):
+        there = v[c, start : start + count]
+        if both:
+            sums = dots_and_update(
+                w0, w1, w2, w3, there, vi[0, c], vi[1, c], vi[2, c], vi[3, c], out[c, :count]
+            )
+        else:
+            sums = dots(w0, w1, w2, w3, there)
+        acc[0, c], acc[1, c], acc[2, c], acc[3, c] = sums
+
+
+@njit(fastmath=True)
+def gaussian_row(w: Any, scale: Any) -> Any:
+    """w = exp2(scale w); returns its sum."""
+    total = np.float32(0)
+    for j in range(len(w)):
+        value = exp2(w[j] * scale)
+        w[j] = value
+        total += value
+    return total
+
+
+@njit(fastmath=True)
+def root_row(w: Any) -> Any:
+    """w = 1 / sqrt(w), 0 for 0; returns the sum of sqrt(w)."""
+    total = np.float32(0)
+    for j in range(len(w)):
+        square = w[j]
+        reciprocal = np.float32(1) / np.sqrt(max(square, np.float32(1e-36)))
+        total += square * reciprocal
+        w[j] = reciprocal if square > np.float32(1e-36) else np.float32(0)
+    return total
+
+
+@njit(fastmath=True)
+def gaussians_row(w: Any, scales: Any, factors: Any, steps: Any, kernel: Any, mixed: Any) -> Any:
+    """w = sum_q factor_q exp2(scale_q w); returns the sum of all exponentials.
+
+    A bandwidth with steps >= 0 comes from the one before by so many squarings.
+    """
+    total = np.float32(0)
+    for j in range(len(w)):
+        value = exp2(w[j] * scales[0])
+        kernel[j] = value
+        mixed[j] = value * factors[0]
+        total += value
+    for q in range(1, len(scales)):
+        scale, factor = scales[q], factors[q]
+        if steps[q] == 2:
+            for j in range(len(w)):
+                value = kernel[j] * kernel[j]
+                value = value * value
+                kernel[j] = value
+                mixed[j] += value * factor
+                total += value
+        else:
+            for j in range(len(w)):
+                value = exp2(w[j] * scale)
+                kernel[j] = value
+                mixed[j] += value * factor
+                total += value
+    for j in range(len(w)):
+        w[j] = mixed[j]
+    return total
+
+
+@njit(fastmath=True)
+def weigh(mode: Any, w: Any, scales: Any, factors: Any, steps: Any, spare: Any) -> Any:
+    """Turn squares into weights; return the sum of the kernel over the row."""
+    if mode == GAUSSIAN:
+        return gaussian_row(w, scales[0])
+    if mode == ROOT:
+        return root_row(w)
+    return gaussians_row(w, scales, factors, steps, spare[0, : len(w)], spare[1, : len(w)])
+
+
+@njit(fastmath=True, nogil=True, cache=True)
+def pair_sums(
+    x: Any, y: Any, v: Any, u: Any, symmetric: Any, mode: Any, scales: Any, factors: Any,
+    steps: Any, first: Any, stride: Any, out_x: Any, out_y: Any,
+) -> Any:  # fmt: skip
+    """Add sum_j w_ij u_j to out_x and sum_i w_ij v_i to out_y; return sum_ij k_ij.
+
+    x (k, n), y (k, m), v (c, n), u (c, m), out_x (c, n), out_y (c, m), all float32. Of the blocks
+    of rows only first, first + stride, ... are done. If symmetric, y is x, out_y is out_x and only
+    tiles on and above the diagonal are computed; a tile above counts twice in the sum.
+    """
+    n, m, width = x.shape[1], y.shape[1], len(v)
+    w = np.empty((GROUP, BLOCK), np.float32)
+    spare = np.empty((2, BLOCK), np.float32)
+    vi = np.zeros((GROUP, width), np.float32)
+    acc = np.zeros((GROUP, width), np.float32)
+    tile = np.zeros((width, BLOCK), np.float32)
+    value = 0.0
+    for block in range(first, (n + BLOCK - 1) // BLOCK, stride):
+        row = block * BLOCK
+        for column in range(row if symmetric else 0, m, BLOCK):
+            count = min(BLOCK, m - column)
+            both = not (symmetric and column == row)
+            tile[:, :] = np.float32(0)
+            for i in range(row, min(row + BLOCK, n), GROUP):
+                rows = min(GROUP, n - i)
+                for g in range(GROUP):
+                    if g < rows:
+                        line = w[g, :count]
+                        squares(x, i + g, y, column, line)
+                        part = weigh(mode, line, scales, factors, steps, spare)
+                        value += (2.0 if symmetric and both else 1.0) * part
+                    else:
+                        w[g, :count] = np.float32(0)
+                    for c in range(width):
+                        vi[g, c] = v[c, i + g] if g < rows else np.float32(0)
+                        acc[g, c] = np.float32(0)
+                accumulate(w, count, u, column, vi, acc, tile, both)
+                for g in range(rows):
+                    for c in range(width):
+                        out_x[c, i + g] += acc[g, c]
+            if both:
+                for c in range(width):
+                    for j in range(count):
+                        out_y[c, column + j] += tile[c, j]
+    return value

@@ -1,0 +1,144 @@
+"""Sums over pairs of a radial kernel and their gradients, tile by tile.
+
+    S = sum_ij k(|x_i - y_j|^2),   dS/dx_i = sum_j w_ij (x_i - y_j) = x_i (w 1)_i - (w y)_i
+
+with w = 2 k'. MMD and the energy distance are three such sums, over (x, x), (y, y) and (x, y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._tiles import TILE, starts, upper_tiles
+
+# What turns a tile of squared distances, which it may overwrite, into its weights w (same memory or
+# its own) and the row sums of k; the last argument says that the tile lies on the diagonal of a
+# symmetric block, whose k(0) the row sums have to hold.
+TileKernel = Callable[[Tensor, bool], tuple[Tensor, Tensor]]
+
+
+class Side(NamedTuple):
+    """One sample, ready for tiles; `left` and `right` are the factors of the squares."""
+
+    columns: Tensor  # (1 + d, n): ones and the points, in the dtype of the weights
+    left: Tensor  # (n, d + 2)
+    right: Tensor  # (d + 2, n)
+
+
+class Sums(NamedTuple):
+    """Sum over all pairs (float64) and its gradients (n, d), (m, d)."""
+
+    value: float
+    grad_x: Tensor
+    grad_y: Tensor
+
+
+def make_side(points: Tensor, squares: torch.dtype) -> Side:
+    """Prepare centred points (n, d); squares are expanded in the dtype `squares`."""
+    wide = points.to(torch.float64)
+    norms = wide.square().sum(1, keepdim=True)
+    ones = torch.ones_like(norms)
+    left = torch.cat([-2 * wide, norms, ones], 1).to(squares)
+    right = torch.cat([wide, ones, norms], 1).T.contiguous().to(squares)
+    columns = torch.cat([ones, wide], 1).T.contiguous().to(points.dtype)
+    return Side(columns, left, right)
+
+
+class PairSums:
+    """Runs a tile kernel over blocks; holds the one buffer that all tiles share."""
+
+    def __init__(self, kernel: TileKernel, like: Tensor, squares: torch.dtype) -> None:
+        self._kernel = kernel
+        self._tile = like.new_empty(TILE * TILE)
+        wide = squares != like.dtype
+        self._squares = like.new_empty(TILE * TILE, dtype=squares) if wide else self._tile
+
+    def _distances(self, left: Tensor, right: Tensor) -> Tensor:
+        rows, columns = len(left), right.shape[1]
+        squares = self._squares[: rows * columns].view(rows, columns)
+        torch.mm(left, right, out=squares)
+        if self._squares is self._tile:
+            return squares
+        return self._tile[: rows * columns].view(rows, columns).copy_(squares)
+
+    def symmetric(self, side: Side) -> Sums:
+        """Sum over (x, x); the gradient counts both arguments."""
+        total = torch.zeros_like(side.columns)
+        value = 0.0
+        for rows, columns, diagonal in upper_tiles(len(side.left)):
+            tile = self._distances(side.left[rows], side.right[:, columns])
+            if diagonal:
+                tile.fill_diagonal_(0.0)
+            weights, sums = self._kernel(tile, diagonal)
+            value += float(sums.sum(dtype=torch.float64)) * (1 if diagonal else 2)
+            if not diagonal:
+                total[:, columns].addmm_(side.columns[:, rows], weights)
+            total[:, rows].addmm_(side.columns[:, columns], weights.T)
+        gradient = 2 * _gradient(side, total)
+        return Sums(value, gradient, gradient)
+
+    def cross(self, x: Side, y: Side) -> Sums:
+        """Sum over (x, y)."""
+        total_x, total_y = torch.zeros_like(x.columns), torch.zeros_like(y.columns)
+        value = 0.0
+        for _, rows in starts(len(x.left)):
+            for _, columns in starts(len(y.left)):
+                tile = self._distances(x.left[rows], y.right[:, columns])
+                weights, sums = self._kernel(tile, False)
+                value += float(sums.sum(dtype=torch.float64))
+                total_x[:, rows].addmm_(y.columns[:, columns], weights.T)
+                total_y[:, columns].addmm_(x.columns[:, rows], weights)
+        return Sums(value, _gradient(x, total_x), _gradient(y, total_y))
+
+
+def _gradient(side: Side, total: Tensor) -> Tensor:
+    """Return x_i (w 1)_i - (w y)_i as (n, d)."""
+    return (side.columns[1:] * total[:1] - total[1:]).T
+
+
+def combine(
+    xx: Sums, yy: Sums, xy: Sums, sizes: tuple[int, int], unbiased: bool, diagonal: float
+) -> tuple[float, Tensor, Tensor]:
+    """Return mean(xx) + mean(yy) - 2 mean(xy) and its gradients; `diagonal` is k(0)."""
+    n, m = sizes
+    pairs_x, pairs_y = (n * (n - 1), m * (m - 1)) if unbiased else (n * n, m * m)
+    off_x, off_y = (n * diagonal, m * diagonal) if unbiased else (0.0, 0.0)
+    value = (xx.value - off_x) / pairs_x + (yy.value - off_y) / pairs_y - 2 * xy.value / (n * m)
+    grad_x = xx.grad_x / pairs_x - xy.grad_x * (2 / (n * m))
+    grad_y = yy.grad_x / pairs_y - xy.grad_y * (2 / (n * m))
+    return value, grad_x, grad_y
+
+
+# A pair as close as this part of the largest norm coincides: its direction is rounding.
+COINCIDENT = 1e-5
+# Largest |x|^2, in units of a small squared distance between pairs, whose float32 expansion still
+# gives that distance to a few 1e-6.
+_ROOT_SPREAD = {"precise": 40.0, "fast": 4000.0}
+_SAMPLE = 64
+
+
+def root_square_dtype(pooled: Tensor, precision: str) -> torch.dtype:
+    """Return the dtype for the squares of kernels of |x - y|, whose close pairs weigh much.
+
+    pooled (N, d) centred. Looks at the 5 % closest of a fixed sample of pairs.
+    """
+    if pooled.dtype == torch.float64 or len(pooled) < 2:
+        return torch.float64
+    step = max(1, len(pooled) // _SAMPLE)
+    sample = pooled[::step][:_SAMPLE]
+    squares = torch.pdist(sample).square()
+    near = float(squares.kthvalue(max(1, len(squares) // 20)).values)
+    spread = float(pooled.square().sum(1).max())
+    return torch.float32 if spread <= _ROOT_SPREAD[precision] * near else torch.float64
+
+
+def coincidence_floor(pooled: Tensor) -> float:
+    """Return the squared distance up to which a pair counts as coincident."""
+    if not pooled.numel():
+        return 0.0
+    unit = COINCIDENT if pooled.dtype == torch.float32 else 1e-13
+    return float(pooled.square().sum(1).max()) * unit**2

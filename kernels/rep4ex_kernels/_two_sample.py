@@ -1,0 +1,95 @@
+"""What the losses of two tensors share: reading the arguments, centring, tying in the gradients."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._checks import (
+    check_matrix,
+    check_rows,
+    check_same_device,
+    flatten_leading,
+    leading_shape,
+    working_dtype,
+)
+from rep4ex_kernels._registration import FirstDerivativeOnly, apply
+from rep4ex_kernels.errors import KernelInputError
+
+
+class TwoSamples(NamedTuple):
+    """x (B, n, p) and y (B, m, q), contiguous, of one dtype."""
+
+    x: Tensor
+    y: Tensor
+    leading: torch.Size
+    dtype: torch.dtype
+
+
+def read_samples(x: Tensor, y: Tensor, minimum: int, why: str, same_columns: bool) -> TwoSamples:
+    """Check and flatten x (..., n, p) and y (..., m, q).
+
+    Raises:
+        KernelInputError: wrong type, shape, dtype or device; fewer than `minimum` rows.
+    """
+    x, y = check_matrix("x", x), check_matrix("y", y)
+    check_same_device("x", x, "y", y)
+    check_rows("x", x, minimum, why)
+    check_rows("y", y, minimum, why)
+    if same_columns and x.shape[-1] != y.shape[-1]:
+        raise KernelInputError(
+            "y", f"{x.shape[-1]} columns, as x", f"{y.shape[-1]} columns (shape {tuple(y.shape)})"
+        )
+    dtype, leading = working_dtype(x, y), leading_shape(x=x, y=y)
+    return TwoSamples(
+        flatten_leading(x, leading, dtype), flatten_leading(y, leading, dtype), leading, dtype
+    )
+
+
+def centre_together(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Subtract the mean of the pooled sample in float64."""
+    wide_x, wide_y = x.to(torch.float64), y.to(torch.float64)
+    rows = x.shape[1] + y.shape[1]
+    mean = (wide_x.sum(1, keepdim=True) + wide_y.sum(1, keepdim=True)) / rows
+    return (wide_x - mean).to(x.dtype), (wide_y - mean).to(y.dtype)
+
+
+def centre(x: Tensor) -> Tensor:
+    """Subtract the mean in float64."""
+    wide = x.to(torch.float64)
+    return (wide - wide.mean(1, keepdim=True)).to(x.dtype)
+
+
+def with_gradients(
+    x: Tensor, y: Tensor, results: tuple[Tensor, Tensor, Tensor], name: str
+) -> Tensor:
+    """Return the value (B,) with the gradients that came with it as its derivative."""
+    value: Tensor = apply(_WithGradients, x, y, *results, name)
+    return value
+
+
+class _WithGradients(torch.autograd.Function):
+    """Identity on the value; its derivative was computed in the same pass."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        x: Tensor, y: Tensor, value: Tensor, grad_x: Tensor, grad_y: Tensor, name: str
+    ) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, y, _, grad_x, grad_y, ctx.name = inputs
+        ctx.save_for_backward(x, y, grad_x, grad_y)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        x, y, grad_x, grad_y = ctx.saved_tensors
+        upstream = grads[0][..., None, None]
+        to_x = apply(FirstDerivativeOnly, grad_x, x, y, ctx.name) * upstream
+        to_y = apply(FirstDerivativeOnly, grad_y, x, y, ctx.name) * upstream
+        return to_x, to_y, None, None, None, None

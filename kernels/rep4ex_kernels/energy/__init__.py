@@ -1,0 +1,1 @@
+"""Energy distance between two samples."""

@@ -1,0 +1,1 @@
+"""Hilbert-Schmidt independence criterion of paired samples."""

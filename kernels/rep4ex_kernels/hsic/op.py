@@ -1,0 +1,126 @@
+"""`hsic`: checks, registration, derivatives, dispatch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rep4ex_kernels._checks import (
+    PRECISIONS,
+    check_choice,
+    check_finite,
+    check_positive,
+    check_same_rows,
+)
+from rep4ex_kernels._conditioning import gradient_needs_float64
+from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._two_sample import centre, read_samples, with_gradients
+from rep4ex_kernels.bandwidth.op import read_bandwidth
+from rep4ex_kernels.hsic import reference
+
+STATISTICS = ("biased", "unbiased")
+
+
+@full_precision
+def hsic(
+    x: Tensor,
+    y: Tensor,
+    bandwidth_x: float | str | Tensor = "median",
+    bandwidth_y: float | str | Tensor = "median",
+    statistic: str = "biased",
+    *,
+    precision: str = "precise",
+    backend: str | None = None,
+) -> Tensor:
+    """Hilbert-Schmidt independence criterion of paired samples, Gaussian kernels.
+
+    biased: tr(K H L H) / n^2. unbiased: Song et al. 2012; may be negative.
+
+    Args:
+        x: (..., n, p).
+        y: (..., n, q), row i paired with row i of x; leading dimensions broadcast.
+        bandwidth_x: of x, in its units: "median", a number, or a tensor that broadcasts to the
+            leading dimensions. A constant: the median is not differentiated.
+        bandwidth_y: of y.
+        statistic: "biased" or "unbiased".
+        precision: "precise" or "fast" (float32: value to 1e-4, gradient to 1e-3).
+        backend: "torch", "numba", "triton" or "reference" (dense, float64); None: the dispatch.
+
+    Returns:
+        (...), float32 at least. First derivatives in x and y; a second one raises
+        `SecondDerivativeError`. Memory is linear in n.
+
+    Raises:
+        KernelInputError: wrong shape, dtype, device or bandwidth; fewer than 2 rows (4 for
+            "unbiased"); NaN or infinity in CPU tensors (on a GPU they propagate).
+        BackendError: the forced backend cannot run.
+
+    Source: Gretton et al. 2005 (ALT), equation 9; Song et al. 2012 (JMLR 13), equation 5.
+    """
+    check_choice("statistic", statistic, STATISTICS)
+    check_choice("precision", precision, PRECISIONS)
+    unbiased = statistic == "unbiased"
+    samples = read_samples(x, y, 4 if unbiased else 2, f"statistic {statistic!r}", False)
+    check_same_rows("x", samples.x, "y", samples.y)
+    request = requested_backend(backend)
+    flat = torch.Size([len(samples.x)])
+    h_x, h_y = (
+        read_bandwidth(name, value, points, flat if isinstance(value, str) else samples.leading)
+        for name, value, points in (
+            ("bandwidth_x", bandwidth_x, samples.x),
+            ("bandwidth_y", bandwidth_y, samples.y),
+        )
+    )
+    if request == "reference":
+        value = reference.hsic(samples.x, samples.y, h_x, h_y, unbiased)
+    else:
+        results = _hsic_op(
+            samples.x.detach(), samples.y.detach(), h_x, h_y, unbiased, precision, request
+        )
+        value = with_gradients(samples.x, samples.y, results, "hsic")
+    return value.to(samples.dtype).reshape(samples.leading)
+
+
+@torch.library.custom_op("rep4ex::hsic_pass", mutates_args=())
+def _hsic_op(
+    x: Tensor,
+    y: Tensor,
+    bandwidth_x: Tensor,
+    bandwidth_y: Tensor,
+    unbiased: bool,
+    precision: str,
+    request: str,
+) -> tuple[Tensor, Tensor, Tensor]:
+    check_finite("x", x)
+    check_finite("y", y)
+    check_positive("bandwidth_x", bandwidth_x)
+    check_positive("bandwidth_y", bandwidth_y)
+    a, b = centre(x), centre(y)
+    dtype = x.dtype
+    if dtype != torch.float64 and precision == "precise":
+        pairs = ((a, bandwidth_x), (b, bandwidth_y))
+        if any(gradient_needs_float64(points, width[:, None]) for points, width in pairs):
+            dtype, request = torch.float64, "torch"
+    name = choose_backend("hsic", request, x.device, dtype, x.shape[-1] + y.shape[-1])
+    run = implementation("hsic", name).hsic_pass
+    widths = (bandwidth_x.to(dtype), bandwidth_y.to(dtype))
+    results = run(a.to(dtype), b.to(dtype), *widths, unbiased, precision)
+    value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
+    return value, grad_x, grad_y
+
+
+@_hsic_op.register_fake
+def _(
+    x: Tensor,
+    y: Tensor,
+    bandwidth_x: Tensor,
+    bandwidth_y: Tensor,
+    unbiased: bool,
+    precision: str,
+    request: str,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return x.new_empty(x.shape[0]), torch.empty_like(x), torch.empty_like(y)
+
+
+register_batched_vmap(_hsic_op)
