@@ -14,7 +14,7 @@ help:  ## Show the targets
 $(VENV)/.installed-run: pyproject.toml constraints.txt tools/install.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (once)"
-	@$(BIN)/python tools/install.py
+	@$(BIN)/python tools/install.py triton
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt tools/install.py

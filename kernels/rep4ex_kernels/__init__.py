@@ -12,12 +12,24 @@ from rep4ex_kernels.hsic.op import hsic
 from rep4ex_kernels.invariance_penalty.penalty import InvariancePenalty
 from rep4ex_kernels.mmd.op import mmd2
 from rep4ex_kernels.mmr.op import mmr_penalty
+from rep4ex_kernels.modules import (
+    EnergyDistanceLoss,
+    HSICLoss,
+    InvarianceLoss,
+    MMDLoss,
+    MMRLoss,
+)
 from rep4ex_kernels.residualize.op import residualize
 
 __all__ = [
     "BackendError",
+    "EnergyDistanceLoss",
+    "HSICLoss",
+    "InvarianceLoss",
     "InvariancePenalty",
     "KernelInputError",
+    "MMDLoss",
+    "MMRLoss",
     "RankDeficientWarning",
     "SecondDerivativeError",
     "energy_distance",

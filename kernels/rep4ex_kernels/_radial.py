@@ -113,8 +113,9 @@ def combine(
     return value, grad_x, grad_y
 
 
-# A pair as close as this part of the largest norm coincides: its direction is rounding.
-COINCIDENT = 1e-5
+# A pair as close as this part of the largest norm coincides: its squared distance, in float64, is
+# rounding (1e-16 of the squared norm), and so is its direction.
+_COINCIDENT = {torch.float32: 1e-7, torch.float64: 3e-8}
 # Largest |x|^2, in units of a small squared distance between pairs, whose float32 expansion still
 # gives that distance to a few 1e-6.
 _ROOT_SPREAD = {"precise": 40.0, "fast": 4000.0}
@@ -140,5 +141,4 @@ def coincidence_floor(pooled: Tensor) -> float:
     """Return the squared distance up to which a pair counts as coincident."""
     if not pooled.numel():
         return 0.0
-    unit = COINCIDENT if pooled.dtype == torch.float32 else 1e-13
-    return float(pooled.square().sum(1).max()) * unit**2
+    return float(pooled.square().sum(1).max()) * _COINCIDENT[pooled.dtype] ** 2

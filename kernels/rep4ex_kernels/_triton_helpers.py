@@ -38,6 +38,12 @@ SPREAD_LIMIT = {"precise": 96.0, "fast": 768.0}
 # The same for one or two features, where the direct form costs no more and is more accurate.
 NARROW_SPREAD_LIMIT = 16.0
 
+# Below this max |z|^2 every m is at most 0.8 and the series to the eighth power is exact to 1e-7.
+SERIES_LIMIT = 0.2
+
+# Up to this many rows fast mode is precise mode: launches bound such problems, not exponentials.
+FAST_ROWS = 2048
+
 # Norm of a padded column: exp2(-BEYOND) is zero; minus BEYOND reads as "no distance at all".
 BEYOND = 1e30
 
@@ -95,6 +101,22 @@ def split_squares(
     # The norms are added after the products: loaded for an accumulator they are not prefetched.
     col_norms = tl.load(norms_ptr + col + tl.arange(0, BLOCK_N))
     return (row_norms[:, None] - products) + col_norms[None, :]
+
+
+@triton.jit
+def exponential_remainder(m):
+    """2^16 (exp(-s) - 1 + s), s = m ln 2, for m <= 0.8: 2^16 s^2 (1/2! - s/3! + ... + s^6/8!).
+
+    Unscaled, the remainders of a wide bandwidth would be subnormal in half precision.
+    """
+    s = m * 0.6931471805599453
+    series = s * (65536.0 / 40320) - (65536.0 / 5040)
+    series = series * s + (65536.0 / 720)
+    series = series * s - (65536.0 / 120)
+    series = series * s + (65536.0 / 24)
+    series = series * s - (65536.0 / 6)
+    series = series * s + (65536.0 / 2)
+    return series * (s * s)
 
 
 @triton.jit
@@ -295,13 +317,13 @@ def check_float32(**tensors: Tensor | None) -> None:
             )
 
 
-def check_precision(precision: str) -> bool:
-    """True for "precise", False for "fast"; ValueError otherwise."""
+def check_precision(precision: str, rows: int) -> bool:
+    """True for "precise" or few rows, False for "fast"; ValueError otherwise."""
     if precision not in SPREAD_LIMIT:
         raise ValueError(
             f"precision: expected one of {sorted(SPREAD_LIMIT)}, received {precision!r}"
         )
-    return precision == "precise"
+    return precision == "precise" or rows <= FAST_ROWS
 
 
 def _padded(rows: Tensor, block: int) -> Tensor:

@@ -65,6 +65,15 @@ def pair_configuration(architecture: str, k_width: int, width: int) -> Configura
     return _PAIR_ROWS[architecture][k_width, width]
 
 
+def radial_configuration(architecture: str, heavy: bool, k_width: int, width: int) -> Configuration:
+    """The row of a radial kernel; heavy ones keep a value and a weight tile alive beside m."""
+    if heavy:
+        return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
+    if architecture == "sm_90" and (k_width, width) == (16, 64):
+        return Configuration(128, 128, 8, 2)
+    return pair_configuration(architecture, k_width, width)
+
+
 def widest_weights(architecture: str, features: int) -> int:
     """Widest chunk of weight columns. More columns than that are further grid indices.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numba import njit
+from numpy.typing import NDArray
 from torch import Tensor
 
 from rep4ex_kernels._numba_pairs import (
@@ -52,8 +53,8 @@ def _criterion(
     n = x.shape[1]
     factor = 1 / (n * (n - 3)) if unbiased else 1 / n**2
     scales = [np.float32(-math.log2(math.e) / (2 * h * h)) for h in (h_x, h_y)]
-    rows_x, shift_x = _centring(x, float(scales[0]), unbiased)
-    rows_y, shift_y = _centring(y, float(scales[1]), unbiased)
+    rows_x, shift_x, sums_x, _ = _centring(x, float(scales[0]), unbiased)
+    rows_y, shift_y, _, rounding_y = _centring(y, float(scales[1]), unbiased)
     columns_x, columns_y = with_ones(x), with_ones(y)
 
     def work(first: int, stride: int) -> tuple[Array, Array]:
@@ -66,24 +67,29 @@ def _criterion(
 
     parts = in_threads(-(-n // BLOCK), work)
     total_x, total_y = (sum(part[side] for part in parts) for side in range(2))
-    value = float(total_x[0].sum(dtype=np.float64)) * factor
+    # Rounding of beta is the same in every pair and does not average out; take it back.
+    value = (float(total_x[0].sum(dtype=np.float64)) + float(sums_x @ rounding_y)) * factor
     grad_x = (x * total_x[:1] - total_x[1:]) * np.float32(-2 * factor / h_x**2)
     grad_y = (y * total_y[:1] - total_y[1:]) * np.float32(-2 * factor / h_y**2)
     return value, torch.from_numpy(grad_x).T, torch.from_numpy(grad_y).T
 
 
-def _centring(points: Array, scale: float, unbiased: bool) -> tuple[Array, np.float32]:
-    """Return alpha l (n,) and beta."""
+def _centring(
+    points: Array, scale: float, unbiased: bool
+) -> tuple[Array, Array, NDArray[np.float64], NDArray[np.float64]]:
+    """Return alpha l (n,), alpha l - beta, l in float64, and what rounding did to the two."""
     n = points.shape[1]
     ones = np.ones((1, n), np.float32)
     total, _ = symmetric(points, ones, Weighting.make(GAUSSIAN, [scale]))
-    rows = total[0] - (1 if unbiased else 0)
-    mass = float(rows.sum(dtype=np.float64))
+    rows = total[0].astype(np.float64) - (1 if unbiased else 0)
+    mass = float(rows.sum())
     if unbiased:
         alpha, beta = 1 / (n - 2), mass / ((n - 1) * (n - 2))
     else:
         alpha, beta = 1 / n, mass / n**2
-    return (rows * alpha).astype(np.float32), np.float32(beta)
+    scaled, shifted = (alpha * rows).astype(np.float32), (alpha * rows - beta).astype(np.float32)
+    rounding = scaled.astype(np.float64) + shifted - (2 * alpha * rows - beta)
+    return scaled, shifted, rows, rounding
 
 
 @njit(fastmath=True)
@@ -134,7 +140,7 @@ def centred_sums(
                         lg[i + g - column] = np.float32(0)
                     centre_rows(
                         kg, lg, rows_x[column : column + count], rows_y[column : column + count],
-                        rows_x[i + g] - shift_x, rows_y[i + g] - shift_y,
+                        shift_x[i + g], shift_y[i + g],
                     )  # fmt: skip
                     own_x[g, :] = x[:, i + g]
                     own_y[g, :] = y[:, i + g]

@@ -46,10 +46,16 @@ def hsic_pass(
 
 
 class _Centring(NamedTuple):
-    """Rank-two factors of alpha (l_i + l_j) - beta: left (n, 2), right (2, n)."""
+    """Rank-two factors of alpha (l_i + l_j) - beta, and what rounding did to them."""
 
-    left: Tensor
-    right: Tensor
+    left: Tensor  # (n, 2)
+    right: Tensor  # (2, n)
+    sums: Tensor  # (n,) float64: l
+    rounding: Tensor  # (n,) float64: rounded less exact 2 alpha l_i - beta
+
+    def part(self, rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
+        """Return the factors of a tile."""
+        return self.left[rows], self.right[:, columns]
 
 
 class _Side:
@@ -84,20 +90,22 @@ class _Side:
             sums[rows] += kernel.sum(1)
             if not diagonal:
                 sums[columns] += kernel.sum(0)
-        total = float(sums.sum(dtype=torch.float64))
+        wide = sums.to(torch.float64)
+        total = float(wide.sum())
         if unbiased:
             alpha, beta = 1 / (n - 2), total / ((n - 1) * (n - 2))
         else:
             alpha, beta = 1 / n, total / n**2
-        scaled, ones = alpha * sums, torch.ones_like(sums)
-        return _Centring(
-            torch.stack([scaled - beta, ones], 1), torch.stack([ones, scaled]).contiguous()
-        )
+        ones = torch.ones_like(sums)
+        shifted, scaled = (alpha * wide - beta).to(sums), (alpha * wide).to(sums)
+        rounding = shifted.to(wide) + scaled.to(wide) - (2 * alpha * wide - beta)
+        left, right = torch.stack([shifted, ones], 1), torch.stack([ones, scaled])
+        return _Centring(left, right.contiguous(), wide, rounding)
 
-    def weights(self, other: Tensor, centring: _Centring, own: Tensor) -> Tensor:
+    def weights(self, other: Tensor, left: Tensor, right: Tensor, own: Tensor) -> Tensor:
         """Return own kernel times the centred kernel of the other variable."""
         centred = self._spare[: own.numel()].view(own.shape)
-        torch.addmm(other, centring.left, centring.right, alpha=-1, out=centred)
+        torch.addmm(other, left, right, alpha=-1, out=centred)
         return centred.mul_(own)
 
     def add(self, rows: slice, columns: slice, weights: Tensor, diagonal: bool) -> None:
@@ -118,9 +126,10 @@ def _criterion(x: _Side, y: _Side, unbiased: bool) -> tuple[float, Tensor, Tenso
     centring_x, centring_y = x.centring(unbiased), y.centring(unbiased)
     for rows, columns, diagonal in upper_tiles(n):
         K, L = x.tile(rows, columns, diagonal), y.tile(rows, columns, diagonal)
-        part_x = _Centring(centring_x.left[rows], centring_x.right[:, columns])
-        part_y = _Centring(centring_y.left[rows], centring_y.right[:, columns])
-        x.add(rows, columns, x.weights(L, part_y, K), diagonal)
-        y.add(rows, columns, y.weights(K, part_x, L), diagonal)
-    value = float(x.total[0].sum(dtype=torch.float64)) * factor
+        part_x, part_y = centring_x.part(rows, columns), centring_y.part(rows, columns)
+        x.add(rows, columns, x.weights(L, *part_y, K), diagonal)
+        y.add(rows, columns, y.weights(K, *part_x, L), diagonal)
+    # Rounding of beta is the same in every pair and does not average out; take it back.
+    shift = float(centring_x.sums @ centring_y.rounding)
+    value = (float(x.total[0].sum(dtype=torch.float64)) + shift) * factor
     return value, x.gradient(factor), y.gradient(factor)

@@ -35,6 +35,7 @@ from rep4ex_kernels._triton_helpers import (
     ROUTE_DIRECT,
     ROUTE_SERIES,
     ROUTE_SPLIT,
+    SERIES_LIMIT,
     SPREAD_LIMIT,
     PreparedPoints,
     PreparedWeights,
@@ -43,6 +44,7 @@ from rep4ex_kernels._triton_helpers import (
     column_splits,
     combine_partials,
     direct_squares,
+    exponential_remainder,
     prepare_points,
     prepare_weights,
     scratch,
@@ -56,31 +58,9 @@ from rep4ex_kernels._triton_table import (
     widest_weights,
 )
 
-# Below this max |z|^2 every m is at most 0.8 and the series to the eighth power is exact to 1e-7.
-SERIES_LIMIT = 0.2
-
 # The tangent is removed while the mean of m is at most this, and max |z|^2 at most that: farther
 # out most kernel values are near zero, and removing a tangent would make them large.
 TANGENT_MEAN, TANGENT_SPREAD = 3.0, 1000.0
-
-# Up to this many rows fast mode is precise mode: launches bound such problems, not exponentials.
-FAST_ROWS = 2048
-
-
-@triton.jit
-def exponential_remainder(m):
-    """2^16 (exp(-s) - 1 + s), s = m ln 2, for m <= 0.8: 2^16 s^2 (1/2! - s/3! + ... + s^6/8!).
-
-    Unscaled, the remainders of a wide bandwidth would be subnormal in half precision.
-    """
-    s = m * 0.6931471805599453
-    series = s * (65536.0 / 40320) - (65536.0 / 5040)
-    series = series * s + (65536.0 / 720)
-    series = series * s - (65536.0 / 120)
-    series = series * s + (65536.0 / 24)
-    series = series * s - (65536.0 / 6)
-    series = series * s + (65536.0 / 2)
-    return series * (s * s)
 
 
 @triton.jit
@@ -158,7 +138,7 @@ def kernel_product(
     """
     check_float32(points=points, values=values, bandwidth=bandwidth)
     n = points.shape[1]
-    precise = check_precision(precision) or n <= FAST_ROWS
+    precise = check_precision(precision, n)
     if values.numel() == 0 or points.shape[2] == 0:
         # Without features every kernel value is one.
         return values.sum(1, keepdim=True).expand_as(values).contiguous()

@@ -18,7 +18,13 @@ from rep4ex_kernels._triton_helpers import (
     ROUTE_SERIES,
     ROUTE_SPLIT,
 )
-from rep4ex_kernels._triton_table import Configuration, pair_configuration, widest_weights
+from rep4ex_kernels._triton_table import (
+    Configuration,
+    pair_configuration,
+    radial_configuration,
+    widest_weights,
+)
+from rep4ex_kernels.mmd import triton_impl as mmd
 from rep4ex_kernels.mmr.triton_impl import kernel_product_kernel
 
 
@@ -54,7 +60,7 @@ FAST_CAP, PRECISE_CAP = 1.1, 1.7
 
 def all_cases(target: str) -> list[Case]:
     """Every case for a target, ops in the order of the design."""
-    return [*mmr_cases(target)]
+    return [*mmr_cases(target), *radial_cases(target)]
 
 
 def mmr_cases(target: str) -> Iterator[Case]:
@@ -104,6 +110,65 @@ def widths(target: str, k: int, direct: bool) -> tuple[int, ...]:
     """Widths of the weights that the launcher uses for a form."""
     widest = widest_weights(target, k if direct and k else MAX_SPLIT_FEATURES)
     return tuple(width for width in WIDTHS if width <= widest)
+
+
+def radial_cases(target: str) -> Iterator[Case]:
+    """MMD and the energy distance: every form for one Gaussian, one form for every other kind."""
+    for k, direct in FORMS:
+        if direct and k == 0:
+            continue  # more than 64 features: below
+        for width in WIDTHS[:1] if direct else widths(target, k, direct):
+            for precise in (False, True):
+                yield _radial_case(target, mmd.GAUSSIAN, k, direct, width, precise)
+    for kind in (mmd.GAUSSIAN_MIXTURE, mmd.LAPLACE, mmd.IMQ, mmd.DISTANCE, mmd.GAUSSIAN_SERIES):
+        yield _radial_case(target, kind, 16, False, 32, True)
+    for kind in (mmd.LAPLACE, mmd.DISTANCE):
+        yield _radial_case(target, kind, 2, True, 32, True)
+    yield _radial_case(target, mmd.IMQ, 2, True, 32, True)
+    yield _radial_case(target, mmd.GAUSSIAN, 0, True, 64, True)
+
+
+RADIAL_NAMES = {
+    mmd.GAUSSIAN: "mmd gaussian", mmd.GAUSSIAN_MIXTURE: "mmd gaussians", mmd.LAPLACE: "mmd laplace",
+    mmd.IMQ: "mmd imq", mmd.DISTANCE: "energy", mmd.GAUSSIAN_SERIES: "mmd gaussian series",
+}  # fmt: skip
+
+# Special-function results a pair: without and for each bandwidth, whose loop is the innermost one.
+RADIAL_SPECIAL = {mmd.GAUSSIAN: 1, mmd.DISTANCE: 1}
+
+
+def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, precise: bool) -> Case:
+    heavy = kind != mmd.GAUSSIAN
+    config = radial_configuration(target, heavy, 0 if direct else k, width)
+    points = "*fp32" if direct else "*fp16"
+    capped = kind == mmd.GAUSSIAN and not (direct and k == 0)
+    flat = mmd.is_flat(kind, direct, k) and k > 0
+    route = ROUTE_DIRECT if direct else ROUTE_SPLIT
+    return Case(
+        name=f"{RADIAL_NAMES[kind]} {form_name(k, direct)} W={width} "
+        f"{'precise' if precise else 'fast'}",
+        kernel=mmd.radial_kernel,
+        signature={
+            **POINT_ARGUMENTS, "points_ptr": points, "low_ptr": points, "weights_ptr": "*fp16",
+            "rates_ptr": "*fp32", "level_ptr": "*fp32", "values_ptr": "*fp32",
+            "n_padded": "i32", "k": "i32", "batches": "i32", "bandwidths": "i32",
+            "first_columns": "i32", "first_splits": "i32", "columns_per_split": "i32",
+            "zero": "fp32",
+        },
+        constants={
+            "DIRECT": direct, "K": k, "W": width, "PRECISE": precise, "KIND": kind, "FLAT": flat,
+            "ROUTE": ROUTE_SERIES if kind == mmd.GAUSSIAN_SERIES else route,
+            "CHUNK": CHUNK_COLUMNS, "BLOCK_M": config.block_m, "BLOCK_N": config.block_n,
+        },
+        num_warps=config.num_warps,
+        num_stages=config.num_stages,
+        pairs=config.block_m * config.block_n,
+        special=RADIAL_SPECIAL.get(kind, 0),
+        matrix_fma=(0 if direct else 3 * k) + (0 if flat else (2 if precise else 1) * width),
+        bytes_per_pair=column_bytes(k, width) / config.block_m,
+        ratio_cap=(PRECISE_CAP if precise else FAST_CAP) if capped else None,
+        aligned=(*SIZES, "first_columns"),
+    )  # fmt: skip
 
 
 def form_name(k: int, direct: bool) -> str:

@@ -35,7 +35,9 @@ def run_case(index: int, target: str) -> Row:
     try:
         compiled = compile_case(case, target)
     except Exception as error:  # whatever the compiler raises is the finding
-        return Row(case.name, target, ("",) * len(HEADER), (f"does not compile: {error}"[:300],))
+        return Row(
+            case.name, target, ("",) * len(HEADER), (f"does not compile: {str(error)[-300:]}",)
+        )
     code = compiled.code
     if code is None:
         columns = ("", str(compiled.shared_bytes), *("",) * (len(HEADER) - 2))

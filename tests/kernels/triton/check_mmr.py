@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rep4ex_kernels.mmr import triton_impl
+from rep4ex_kernels import _triton_helpers
 from rep4ex_kernels.mmr.triton_impl import kernel_product
 
 PRECISE = {"value": 1e-5, "gradient": 1e-4}
@@ -91,7 +91,7 @@ def test_many_rows_take_several_splits_and_chunks(
 
 def test_fast_mode_rounds_the_kernel_once(generator, device, relative_error, monkeypatch):
     # Shows that the mode is honoured: fast is measurably coarser, and within its own bound.
-    monkeypatch.setattr(triton_impl, "FAST_ROWS", 0)
+    monkeypatch.setattr(_triton_helpers, "FAST_ROWS", 0)
     points, values, bandwidth, _ = problem(generator, 1, 257, 4, 8, 1.0)
     expected = reference(points, values, bandwidth)
     arguments = points.to(device), values.to(device), bandwidth.to(device)
