@@ -29,6 +29,10 @@ from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.suite import Cell, canonical_parameters
 
 
+# One thread per cell, on any machine: sums in another order would be other bits.
+CELL_THREADS = 1
+
+
 @dataclass(frozen=True)
 class Cost:
     """Seconds of wall time and bytes of peak growth."""
@@ -50,6 +54,7 @@ class CellResult:
 class _Progress:
     """What is known so far, for the record of a cell that fails on the way."""
 
+    threads: int = CELL_THREADS
     truth_source: str = ""
     data_hash: str = ""
     device: str = ""
@@ -59,7 +64,7 @@ class _Progress:
 
 def run_cell(cell: Cell, device: str) -> CellResult:
     """Return the records of a cell; an exception on the way is a record with status "failed"."""
-    known = _Progress()
+    known = _Progress(threads=torch.get_num_threads())
     try:
         task = cell.scenario.sample(cell.seed)
         known.truth_source, known.data_hash = task.truth.source, task.train.content_hash()
@@ -152,7 +157,7 @@ def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:
         peak_memory_bytes=known.cost.peak_memory_bytes,
         device=known.device,
         backend=known.backend,
-        threads=torch.get_num_threads(),
+        threads=known.threads,
         hardware=provenance.processor(),
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),

@@ -117,6 +117,29 @@ def accumulate(
 
 
 @njit(fastmath=True)
+def accumulate_differences(
+    w: Any, count: Any, v: Any, start: Any, vi: Any, acc: Any, out: Any, both: Any
+) -> None:
+    """acc[g, c] = sum_j w[g, j] (vi[g, c] - v[c, start + j]); the other way round to out."""
+    w0, w1, w2, w3 = w[0, :count], w[1, :count], w[2, :count], w[3, :count]
+    for c in range(len(v)):
+        there, back = v[c, start : start + count], out[c, :count]
+        a0, a1, a2, a3 = vi[0, c], vi[1, c], vi[2, c], vi[3, c]
+        s0, s1, s2, s3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for j in range(count):
+            value = there[j]
+            t0, t1 = w0[j] * (a0 - value), w1[j] * (a1 - value)
+            t2, t3 = w2[j] * (a2 - value), w3[j] * (a3 - value)
+            s0 += t0
+            s1 += t1
+            s2 += t2
+            s3 += t3
+            if both:
+                back[j] -= t0 + t1 + t2 + t3
+        acc[0, c], acc[1, c], acc[2, c], acc[3, c] = s0, s1, s2, s3
+
+
+@njit(fastmath=True)
 def gaussian_row(w: Any, scale: Any) -> Any:
     """w = exp2(scale w); returns its sum."""
     total = np.float32(0)
@@ -184,13 +207,15 @@ def weigh(mode: Any, w: Any, scales: Any, factors: Any, steps: Any, spare: Any) 
 @njit(fastmath=True, nogil=True, cache=True)
 def pair_sums(
     x: Any, y: Any, v: Any, u: Any, symmetric: Any, mode: Any, scales: Any, factors: Any,
-    steps: Any, first: Any, stride: Any, out_x: Any, out_y: Any,
+    steps: Any, differences: Any, first: Any, stride: Any, out_x: Any, out_y: Any,
 ) -> Any:  # fmt: skip
     """Add sum_j w_ij u_j to out_x and sum_i w_ij v_i to out_y; return sum_ij k_ij.
 
     x (k, n), y (k, m), v (c, n), u (c, m), out_x (c, n), out_y (c, m), all float32. Of the blocks
     of rows only first, first + stride, ... are done. If symmetric, y is x, out_y is out_x and only
     tiles on and above the diagonal are computed; a tile above counts twice in the sum.
+    If differences, v and u are points and what is summed is w_ij (v_i - u_j), for weights so large
+    that the difference of two sums would lose it.
     """
     n, m, width = x.shape[1], y.shape[1], len(v)
     w = np.empty((GROUP, BLOCK), np.float32)
@@ -218,7 +243,10 @@ def pair_sums(
                     for c in range(width):
                         vi[g, c] = v[c, i + g] if g < rows else np.float32(0)
                         acc[g, c] = np.float32(0)
-                accumulate(w, count, u, column, vi, acc, tile, both)
+                if differences:
+                    accumulate_differences(w, count, u, column, vi, acc, tile, both)
+                else:
+                    accumulate(w, count, u, column, vi, acc, tile, both)
                 for g in range(rows):
                     for c in range(width):
                         out_x[c, i + g] += acc[g, c]

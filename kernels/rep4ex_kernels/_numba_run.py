@@ -27,6 +27,7 @@ class Weighting(NamedTuple):
     scales: Array
     factors: Array
     steps: NDArray[np.int64]
+    differences: bool
 
     @staticmethod
     def make(
@@ -34,6 +35,7 @@ class Weighting(NamedTuple):
         scales: list[float] | None = None,
         factors: list[float] | None = None,
         steps: list[int] | None = None,
+        differences: bool = False,
     ) -> Weighting:
         """Pack constants; those left out are one zero."""
         return Weighting(
@@ -41,6 +43,7 @@ class Weighting(NamedTuple):
             np.array(scales or [0.0], np.float32),
             np.array(factors or [0.0], np.float32),
             np.array(steps or [-1], np.int64),
+            differences,
         )
 
 

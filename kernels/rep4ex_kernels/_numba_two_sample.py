@@ -22,7 +22,7 @@ def two_sample_pass(
     grad_x, grad_y = torch.empty_like(x), torch.empty_like(y)
     for problem in range(len(x)):
         a, b, how = across(x[problem]), across(y[problem]), weighting(problem)
-        ones_a, ones_b = with_ones(a), with_ones(b)
+        ones_a, ones_b = (a, b) if how.differences else (with_ones(a), with_ones(b))
         inside = []
         for points, columns in ((a, ones_a), (b, ones_b)):
             total, sums = symmetric(points, columns, how)
@@ -37,5 +37,7 @@ def two_sample_pass(
 
 
 def _pull(points: Array, total: Array) -> Tensor:
-    """Return x_i (w 1)_i - (w y)_i as (n, d)."""
+    """Return sum_j w_ij (x_i - y_j) as (n, d): the total itself, or x_i (w 1)_i - (w y)_i."""
+    if len(points) == len(total):
+        return torch.from_numpy(total).T
     return torch.from_numpy(points * total[:1] - total[1:]).T

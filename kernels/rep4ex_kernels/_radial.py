@@ -116,6 +116,9 @@ def combine(
 # A pair as close as this part of the largest norm coincides: its squared distance, in float64, is
 # rounding (1e-16 of the squared norm), and so is its direction.
 _COINCIDENT = {torch.float32: 1e-7, torch.float64: 3e-8}
+# In so few dimensions some pairs of a sample all but coincide; their weight 1 / r is so large that
+# x_i (w 1)_i - (w y)_i loses it in float32.
+CLOSE_PAIRS = 2
 # Largest |x|^2, in units of a small squared distance between pairs, whose float32 expansion still
 # gives that distance to a few 1e-6.
 _ROOT_SPREAD = {"precise": 40.0, "fast": 4000.0}

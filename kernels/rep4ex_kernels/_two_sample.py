@@ -49,17 +49,21 @@ def read_samples(x: Tensor, y: Tensor, minimum: int, why: str, same_columns: boo
 
 
 def centre_together(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Subtract the mean of the pooled sample in float64."""
-    wide_x, wide_y = x.to(torch.float64), y.to(torch.float64)
-    rows = x.shape[1] + y.shape[1]
-    mean = (wide_x.sum(1, keepdim=True) + wide_y.sum(1, keepdim=True)) / rows
-    return (wide_x - mean).to(x.dtype), (wide_y - mean).to(y.dtype)
+    """Subtract one shift from both; see `centre`."""
+    both = centre(torch.cat([x, y], dim=1))
+    return both[:, : x.shape[1]].contiguous(), both[:, x.shape[1] :].contiguous()
 
 
 def centre(x: Tensor) -> Tensor:
-    """Subtract the mean in float64."""
+    """Subtract the mean, rounded to the dtype, from columns whose mean is large for their spread.
+
+    There the subtraction is exact. Elsewhere it would round, and rounding of 1e-7 is enough to turn
+    round the direction between two points that nearly coincide.
+    """
     wide = x.to(torch.float64)
-    return (wide - wide.mean(1, keepdim=True)).to(x.dtype)
+    mean = wide.mean(1, keepdim=True)
+    large = mean.abs() > 2 * wide.std(1, keepdim=True, correction=0)
+    return x - torch.where(large, mean, 0.0).to(x.dtype)
 
 
 def with_gradients(

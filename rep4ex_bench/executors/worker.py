@@ -20,11 +20,9 @@ import cloudpickle
 import torch
 from threadpoolctl import threadpool_limits
 
-from rep4ex_bench.cell import run_cell
+from rep4ex_bench.cell import CELL_THREADS, run_cell
 from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
 
-# One thread per cell, on any machine: sums in another order would be other bits.
-_THREADS = 1
 _TICK_SECONDS = 0.2
 
 
@@ -36,8 +34,8 @@ def main() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(silence, descriptor)
-    torch.set_num_threads(_THREADS)
-    threadpool_limits(_THREADS)
+    torch.set_num_threads(CELL_THREADS)
+    threadpool_limits(CELL_THREADS)
     while (frame := read_frame(requests)) is not None:
         payload, timeout, path = pickle.loads(frame)
         sys.path[:] = path

@@ -7,6 +7,7 @@ from torch import Tensor
 from rep4ex_kernels._numba_pairs import ROOT
 from rep4ex_kernels._numba_run import Weighting
 from rep4ex_kernels._numba_two_sample import two_sample_pass
+from rep4ex_kernels._radial import CLOSE_PAIRS
 
 
 def energy_pass(
@@ -16,6 +17,6 @@ def energy_pass(
 
     Direct differences leave nothing to trade: both precisions are the same.
     """
-    root = Weighting.make(ROOT)
+    root = Weighting.make(ROOT, differences=x.shape[2] <= CLOSE_PAIRS)
     value, grad_x, grad_y = two_sample_pass(x, y, unbiased, 0.0, lambda problem: root)
     return value.neg_(), grad_x.neg_(), grad_y.neg_()

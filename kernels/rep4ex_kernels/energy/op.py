@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
 from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
 from rep4ex_kernels.energy import reference
@@ -65,8 +66,10 @@ def _energy_op(
     check_finite("y", y)
     a, b = centre_together(x, y)
     name = choose_backend("energy", request, x.device, x.dtype, x.shape[-1])
+    if name == "torch" and precision == "precise" and x.shape[-1] <= CLOSE_PAIRS:
+        a, b = a.to(torch.float64), b.to(torch.float64)
     results = implementation("energy", name).energy_pass(a, b, unbiased, precision)
-    value, grad_x, grad_y = (result.contiguous() for result in results)
+    value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
     return value, grad_x, grad_y
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite, check_positive
 from rep4ex_kernels._conditioning import gradient_needs_float64
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
 from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
 from rep4ex_kernels.bandwidth.op import read_bandwidth
@@ -117,7 +118,8 @@ def _mmd_op(
     dtype = x.dtype
     if dtype != torch.float64 and precision == "precise":
         pooled = torch.cat([a, b], dim=1)
-        if gradient_needs_float64(pooled, bandwidths):
+        close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS
+        if close or gradient_needs_float64(pooled, bandwidths):
             dtype, request = torch.float64, "torch"
     name = choose_backend("mmd", request, x.device, dtype, x.shape[-1])
     run = implementation("mmd", name).mmd_pass
