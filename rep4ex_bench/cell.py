@@ -28,7 +28,6 @@ from rep4ex_bench.scenario import Task
 from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.suite import Cell, canonical_parameters
 
-
 # One thread per cell, on any machine: sums in another order would be other bits.
 CELL_THREADS = 1
 
