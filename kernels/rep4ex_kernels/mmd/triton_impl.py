@@ -1,0 +1,458 @@
+"""MMD^2 and its gradients on the GPU, one pass over all pairs of the stacked samples z = [x; y].
+
+    MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y)       (Gretton et al. 2012, eq. 5 and 3)
+
+The same kernel serves the energy distance, whose k is minus the distance. For rows of one sample
+and columns of one sample it accumulates
+
+    s_i = sum_j (k_ij - g),    C_i = sum_j (c_ij - a),    G_i = sum_j (c_ij - a) z_j,
+
+c the weight in d k / d z_i = -c_ij (z_i - z_j) (in the units of the scaled points), so that the
+gradient is -(z_i C_i - G_i); the last two are one tensor-core product with the weights [z, 1].
+Splits of the columns never mix the samples, so one launch yields every block with its own sums,
+which are then combined in float64. The levels g and a are subtracted before anything is rounded,
+and what they contribute is added from moments: for wide bandwidths k is near one everywhere and
+the statistic is far smaller than k.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from rep4ex_kernels._triton_helpers import (
+    BEYOND,
+    CHUNK_COLUMNS,
+    ROUTE_DIRECT,
+    ROUTE_SERIES,
+    ROUTE_SPLIT,
+    SERIES_LIMIT,
+    SPREAD_LIMIT,
+    PreparedPoints,
+    PreparedWeights,
+    check_float32,
+    check_precision,
+    column_splits,
+    combine_partials,
+    direct_squares,
+    exponential_remainder,
+    prepare_points,
+    prepare_weights,
+    scratch,
+    split_squares,
+    weighted_sum,
+)
+from rep4ex_kernels._triton_table import (
+    BLOCK,
+    architecture_of,
+    radial_configuration,
+    widest_weights,
+)
+
+# Radial functions, and what a kernel function value costs: special-function results a pair and
+# bandwidth. One bandwidth of a Gaussian is told apart because its weight is its value; where it is
+# wide its value less one plus s is summed as a series, s = m ln 2, and s from moments.
+GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE, GAUSSIAN_SERIES = 0, 1, 2, 3, 4, 5
+
+# Squared distances at or below this are zero where a distance is taken: the split form's rounding.
+# Points are scaled so that max |z|^2 is SPLIT_SPREAD there.
+SPLIT_SPREAD = 16.0
+NO_DISTANCE = {ROUTE_SPLIT: SPLIT_SPREAD * 2.0**-19, ROUTE_DIRECT: 1e-36, ROUTE_SERIES: 0.0}
+
+# Above this ratio of max to mean |z|^2 an outlier sets the scale, and the direct form is taken.
+OUTLIER_RATIO = 128.0
+
+KINDS = {"gaussian": GAUSSIAN_MIXTURE, "laplace": LAPLACE, "imq": IMQ}
+
+
+@triton.jit
+def radial(m, rates_ptr, zero, bandwidths, KIND: tl.constexpr):
+    """Value k and gradient weight c for squared distances m, summed over the bandwidths.
+
+    rates holds (rate, weight) a bandwidth. Distances at or below ``zero`` have no direction.
+    """
+    if KIND == 0:  # GAUSSIAN: the points are scaled, so the rate is one; c is proportional to k
+        value = tl.exp2(m * -1.0)
+        weight = value
+    elif KIND == 4:  # DISTANCE: the sentinel of padding is negative, so it reads as zero
+        apart = m > zero
+        inverse = tl.where(apart, tl.rsqrt(m), 0.0)
+        value = m * inverse
+        weight = inverse
+    elif KIND == 5:  # GAUSSIAN_SERIES: the value 2^16 (k - 1 + s), the weight k - 1
+        near = tl.where(m < 8.0, m, 0.0)  # padding is beyond
+        value = exponential_remainder(near)
+        weight = value * (1.0 / 65536) - near * 0.6931471805599453
+    else:
+        value = tl.zeros_like(m)
+        weight = tl.zeros_like(m)
+        inverse = m
+        distance = m
+        if KIND == 2:  # LAPLACE
+            inverse = tl.where(m > zero, tl.rsqrt(m), 0.0)
+            distance = m * inverse
+        for b in range(bandwidths):
+            rate = tl.load(rates_ptr + 2 * b)
+            factor = tl.load(rates_ptr + 2 * b + 1)
+            if KIND == 1:  # GAUSSIAN_MIXTURE
+                one = tl.exp2(m * rate)
+                weight += one * factor
+            elif KIND == 2:
+                one = tl.exp2(distance * rate)
+                weight += one * factor
+            else:  # IMQ: (1 + r^2)^(-1/2), whose weight is its cube
+                one = tl.rsqrt(1.0 - m * rate)
+                weight += one * one * (one * factor)
+            value += one
+        if KIND == 2:
+            weight = weight * inverse
+    return value, weight
+
+
+@triton.jit
+def differences(plane_ptr, row, col, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
+    """z_i - z_j (BLOCK_M, BLOCK_N) for one coordinate."""
+    rows = tl.load(plane_ptr + row + tl.arange(0, BLOCK_M))
+    return rows[:, None] - tl.load(plane_ptr + col + tl.arange(0, BLOCK_N))[None, :]
+
+
+@triton.jit
+def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
+    points_ptr, low_ptr, norms_ptr, weights_ptr, rates_ptr, level_ptr,
+    partial_ptr, values_ptr, route_ptr,
+    n_padded, k, batches, bandwidths, first_columns, first_splits, columns_per_split, zero,
+    DIRECT: tl.constexpr, K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr,
+    KIND: tl.constexpr, FLAT: tl.constexpr, ROUTE: tl.constexpr, CHUNK: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Sums over one split of the columns: partial of (c - a) weights, values of k - g.
+
+    FLAT kernels, of a distance in one or two dimensions, sum c (z_i - z_j) directly: there close
+    pairs are many and c too large for a difference of sums. The values hold three planes: the sum
+    of k - g and, in flat kernels, those directions. For an unrolled direct Gaussian the first plane
+    is zero, its sum of k being the last column of the weighted sums.
+
+    Grid (batches * n_padded / BLOCK_M, splits, chunks of weight columns). The first
+    ``first_splits`` splits cover the ``first_columns`` columns of x, the others those of y.
+    """
+    tiles = n_padded // BLOCK_M
+    batch = (tl.program_id(0) // tiles).to(tl.int64)
+    row = (tl.program_id(0) % tiles) * BLOCK_M
+    split = tl.program_id(1)
+    if tl.load(route_ptr + batch) != ROUTE:
+        return
+    rows = tl.arange(0, BLOCK_M)
+    wide = tl.arange(0, W)
+    chunk = batch * tl.num_programs(2) + tl.program_id(2)
+    norms_ptr += batch * n_padded
+    weights_ptr += chunk * n_padded * W
+    rates_ptr += batch * 2 * bandwidths
+    level = tl.load(level_ptr + batch)
+    if DIRECT:
+        points_ptr += batch * n_padded * k
+    else:
+        points_ptr += batch * n_padded * K
+        low_ptr += batch * n_padded * K
+        offsets = (row + rows)[:, None] * K + tl.arange(0, K)[None, :]
+        row_high = tl.load(points_ptr + offsets)
+        row_low = tl.load(low_ptr + offsets)
+        row_norms = tl.load(norms_ptr + row + rows)
+    if split < first_splits:
+        start = split * columns_per_split
+        stop = tl.minimum(start + columns_per_split, first_columns)
+    else:
+        start = first_columns + (split - first_splits) * columns_per_split
+        stop = tl.minimum(start + columns_per_split, n_padded)
+    total = tl.zeros((BLOCK_M, W), tl.float32)
+    value_total = tl.zeros((BLOCK_M,), tl.float32)
+    # Flat kernels add tiles and reduce each of these once, after the loop.
+    values = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    first = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    second = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    for begin in range(start, stop, CHUNK):
+        part = tl.zeros((BLOCK_M, W), tl.float32)
+        value_part = tl.zeros((BLOCK_M,), tl.float32)
+        for col in range(begin, tl.minimum(begin + CHUNK, stop), BLOCK_N):
+            if DIRECT:
+                m = direct_squares(
+                    points_ptr, norms_ptr, row, col, n_padded, k, K, BLOCK_M, BLOCK_N
+                )
+            else:
+                m = split_squares(
+                    row_high, row_low, row_norms, points_ptr, low_ptr, norms_ptr, col, K, BLOCK_N
+                )
+            value, weight = radial(m, rates_ptr, zero, bandwidths, KIND)
+            if not FLAT and (KIND == 2 or KIND == 4):  # noqa: PLR1714
+                weight = tl.minimum(weight, 30000.0)  # 1 / |x - y| has no bound, float16 has one
+            if KIND != 0:
+                if KIND != 5:
+                    value -= level
+            elif not (DIRECT and K > 0):  # unrolled direct Gaussians are narrow: their level is 0
+                value -= level
+                weight = value
+            if FLAT:
+                values += value
+                first += weight * differences(points_ptr, row, col, BLOCK_M, BLOCK_N)
+                if K == 2:
+                    plane = points_ptr + n_padded
+                    second += weight * differences(plane, row, col, BLOCK_M, BLOCK_N)
+            else:
+                columns = (col + tl.arange(0, BLOCK_N))[:, None] * W + wide[None, :]
+                weights = tl.load(weights_ptr + columns)
+                part = weighted_sum(weight, weights, part, PRECISE)
+                if not (DIRECT and K > 0 and KIND == 0):
+                    value_part += tl.sum(value, 1)
+        total += part
+        value_total += value_part
+    slot = split.to(tl.int64) * batches * tl.num_programs(2) + chunk
+    out = partial_ptr + (slot * n_padded + row) * W
+    tl.store(out + rows[:, None] * W + wide[None, :], total)
+    if tl.program_id(2) == 0:
+        sums_ptr = values_ptr + 3 * (split.to(tl.int64) * batches + batch) * n_padded + row + rows
+        if FLAT:
+            value_total = tl.sum(values, 1)
+        tl.store(sums_ptr, value_total)
+        tl.store(sums_ptr + n_padded, tl.sum(first, 1))
+        tl.store(sums_ptr + 2 * n_padded, tl.sum(second, 1))
+
+
+def mmd_pass(
+    x: Tensor,
+    y: Tensor,
+    kernel: str,
+    bandwidths: Tensor,
+    unbiased: bool,
+    precision: str = "precise",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """MMD^2 (B,) and its gradients (B, n, d), (B, m, d); the mean over the bandwidths (B, q).
+
+    Kernels exp(-r^2 / (2 h^2)), exp(-r / h) and (1 + r^2 / h^2)^(-1/2), r the Euclidean distance.
+    """
+    check_float32(x=x, y=y, bandwidths=bandwidths)
+    if kernel not in KINDS:
+        raise ValueError(f"kernel: expected one of {sorted(KINDS)}, received {kernel!r}")
+    kind = KINDS[kernel]
+    if kind == GAUSSIAN_MIXTURE and bandwidths.shape[1] == 1:
+        kind = GAUSSIAN
+    value, grad_x, grad_y = radial_pass(x, y, kind, bandwidths, unbiased, precision)
+    q = bandwidths.shape[1]
+    return (value / q).float(), (grad_x / q).float(), (grad_y / q).float()
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How raw samples and kernel results map to what the kernel computes."""
+
+    scale: Tensor  # (B,): z = scale (raw - centre)
+    rates: Tensor  # (B, q, 2) float32: (rate, weight factor)
+    value_factor: Tensor  # (B,): value of k from the kernel's
+    weight_factor: Tensor  # (B,): c in d k / d raw_i = -c (z_i - z_j) from the kernel's weight
+    at_zero: float  # the kernel's value at distance zero
+
+
+def radial_pass(
+    x: Tensor, y: Tensor, kind: int, bandwidths: Tensor, unbiased: bool, precision: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The statistic of ``kind``, summed over bandwidths, and its gradients, all in float64."""
+    n, m = x.shape[1], y.shape[1]
+    precise = check_precision(precision, n + m)
+    stacked = torch.cat([x, y], dim=1).double()
+    stacked = stacked - stacked.mean(1, keepdim=True)
+    if stacked.numel() == 0:
+        zeros = x.new_zeros(x.shape[0], dtype=torch.float64)
+        return zeros, x.double(), y.double()
+    scaling = _scaling(stacked, kind, bandwidths)
+    exact = stacked * scaling.scale.double()[:, None, None]
+    z = exact.float()
+    points = _route_points(z, (n, m), kind, "precise" if precise else "fast")
+    level = _level(z, points, kind, scaling)
+    ones = torch.ones_like(z[..., :1])
+    widest = widest_weights(architecture_of(x.device), z.shape[2])
+    weights = prepare_weights(torch.cat([z, ones], -1), (n, m), BLOCK, widest)
+    blocks = _launch(points, weights, (n, m), kind, scaling, level, precise)
+    return _combine(exact, points, (n, m), blocks, scaling, level, kind, unbiased)
+
+
+def _scaling(stacked: Tensor, kind: int, bandwidths: Tensor) -> Scaling:
+    """Scales that bring every kind into the range of half precision."""
+    log2e, ln2 = math.log2(math.e), math.log(2)
+    h = bandwidths.double()
+    ones = torch.ones_like(h[:, 0])
+    if kind in (DISTANCE, LAPLACE):
+        largest = stacked.square().sum(-1).amax(-1).sqrt()
+        scale = math.sqrt(SPLIT_SPREAD) / largest.clamp_min(1e-30)
+        scale = torch.where(largest > 0, scale, 1.0)
+        if kind == DISTANCE:
+            return Scaling(scale.float(), _pairs(h, h), -1 / scale.float().double(), ones, 0.0)
+        rate = log2e / (h * scale.float().double()[:, None])
+        return Scaling(scale.float(), _pairs(-rate, rate), ones, ln2 * scale, float(h.shape[1]))
+    least = h.amin(1)
+    scale = (math.sqrt(log2e / 2) if kind != IMQ else 1.0) / least
+    rate = (least[:, None] / h) ** 2
+    gain = 1.0 if kind == GAUSSIAN else 4096.0 / h.shape[1]  # small weights would be subnormal
+    slope = 1.0 if kind == IMQ else 2 * ln2
+    return Scaling(
+        scale.float(), _pairs(-rate, rate * gain), ones, slope / gain * scale, float(h.shape[1])
+    )
+
+
+def _pairs(rates: Tensor, factors: Tensor) -> Tensor:
+    return torch.stack([rates, factors], -1).float().contiguous()
+
+
+def _route_points(z: Tensor, counts: tuple[int, int], kind: int, precision: str) -> PreparedPoints:
+    """Prepared points; for a distance, few features or an outlier take the direct form."""
+    sentinel = -BEYOND if kind == DISTANCE else BEYOND
+    series = SERIES_LIMIT if kind == GAUSSIAN else 0.0
+    points = prepare_points(z, counts, BLOCK, SPREAD_LIMIT[precision], sentinel, series)
+    if kind not in (DISTANCE, LAPLACE) or points.width == 0:
+        return points
+    mean = z.square().sum(-1).mean(-1)
+    direct = points.spread > OUTLIER_RATIO * mean
+    if points.features <= 2:
+        direct = torch.ones_like(direct)
+    return replace(points, route=torch.where(direct, ROUTE_DIRECT, ROUTE_SPLIT).to(torch.int32))
+
+
+def _level(z: Tensor, points: PreparedPoints, kind: int, scaling: Scaling) -> Tensor:
+    """(B,) float32: about the mean of the kernel's values, subtracted before they are summed."""
+    mean = 2 * z.double().square().sum(-1).mean(-1)
+    rates = -scaling.rates[..., 0].double()
+    if kind == DISTANCE:
+        level = mean.sqrt()
+    elif kind == LAPLACE:
+        level = torch.exp2(-mean.sqrt()[:, None] * rates).sum(1)
+    elif kind == IMQ:
+        level = torch.rsqrt(1 + mean[:, None] * rates).sum(1)
+    else:
+        level = torch.exp2(-mean[:, None] * rates).sum(1)
+    if kind == GAUSSIAN and points.direct_features:
+        level = torch.where(points.route == ROUTE_DIRECT, 0.0, level)
+    if kind == GAUSSIAN:
+        level = torch.where(points.route == ROUTE_SERIES, 1.0, level)
+    return level.float()
+
+
+def is_flat(kind: int, direct: bool, features: int) -> bool:
+    """Whether a launch sums directions on the FMA units instead of products on the tensor cores."""
+    return direct and features <= 2 and kind in (DISTANCE, LAPLACE)
+
+
+def _launch(
+    points: PreparedPoints,
+    weights: PreparedWeights,
+    counts: tuple[int, int],
+    kind: int,
+    scaling: Scaling,
+    level: Tensor,
+    precise: bool,
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """For the columns of x, then of y: weighted sums (B, N, d + 1) and value sums (B, 3, N)."""
+    batches, chunks, n_padded, width = weights.columns.shape
+    first = counts[0] + -counts[0] % BLOCK
+    device = points.planar.device
+    tiles = batches * (n_padded // BLOCK)
+    columns = max(first, n_padded - first)
+    _, per_split = column_splits(2 * tiles * chunks, columns, BLOCK, device)
+    first_splits, second_splits = -(-first // per_split), -(-(n_padded - first) // per_split)
+    splits = first_splits + second_splits
+    partial = scratch((splits, batches, chunks, n_padded, width), points.planar)
+    values = scratch((splits, batches, 3, n_padded), points.planar)
+    routes = (*points.routes, ROUTE_SERIES) if kind == GAUSSIAN else points.routes
+    for route in routes:
+        direct = route == ROUTE_DIRECT or points.width == 0
+        series = route == ROUTE_SERIES
+        config = radial_configuration(
+            architecture_of(device),
+            series or kind != GAUSSIAN,
+            0 if direct else points.width,
+            width,
+        )
+        radial_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
+            *points.operands(direct), weights.columns, scaling.rates, level,
+            partial, values, points.route,
+            n_padded, points.features, batches, scaling.rates.shape[1],
+            first, first_splits, per_split, NO_DISTANCE[route],
+            DIRECT=direct, K=points.kernel_width(direct), W=width,
+            PRECISE=precise or series, KIND=GAUSSIAN_SERIES if series else kind,
+            FLAT=is_flat(kind, direct, points.features), ROUTE=route, CHUNK=CHUNK_COLUMNS,
+            BLOCK_M=config.block_m, BLOCK_N=config.block_n,
+            num_warps=config.num_warps, num_stages=config.num_stages,
+        )  # fmt: skip
+    x_columns = combine_partials(partial[:first_splits], weights), values[:first_splits].sum(0)
+    y_columns = combine_partials(partial[first_splits:], weights), values[first_splits:].sum(0)
+    return x_columns, y_columns
+
+
+def _combine(
+    z: Tensor,
+    points: PreparedPoints,
+    counts: tuple[int, int],
+    blocks: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
+    scaling: Scaling,
+    level: Tensor,
+    kind: int,
+    unbiased: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Second stage in float64: the statistic and its gradients from the four blocks."""
+    n, m = counts
+    g = level.double()
+    rows = (z[:, :n], z[:, n:])
+    sums, drifts = {}, {}
+    for a in (0, 1):
+        for b in (0, 1):
+            span = slice(_start(n, a), _start(n, a) + counts[a])
+            weighted, values = blocks[b][0][:, span].double(), blocks[b][1][..., span].double()
+            padding = counts[a] * (-counts[b] % BLOCK)
+            exponential = values[:, 0].sum(1) + padding * g
+            if kind == GAUSSIAN and points.direct_features:
+                direct = weighted[..., -1].sum(1)
+                exponential = torch.where(points.route == ROUTE_DIRECT, direct, exponential)
+            series = values[:, 0].sum(1) / 65536 - math.log(2) * _squares(rows[a], rows[b])
+            sums[a, b] = torch.where(points.route == ROUTE_SERIES, series, exponential)
+            if is_flat(kind, points.width == 0 or points.features <= 2, points.features):
+                drifts[a, b] = values[:, 1 : 1 + points.features].mT
+                continue
+            drifts[a, b] = rows[a] * weighted[..., -1:] - weighted[..., :-1]
+            if kind == GAUSSIAN:  # the weights were lowered by the level too
+                other = rows[b].sum(1, keepdim=True)
+                drifts[a, b] += g[:, None, None] * (counts[b] * rows[a] - other)
+    own = tuple(1 / (c * (c - 1)) if unbiased else 1 / c**2 for c in counts)
+    cross = 1 / (n * m)
+    value = own[0] * sums[0, 0] + own[1] * sums[1, 1] - 2 * cross * sums[0, 1]
+    if unbiased:  # leave out the diagonal, whose kernel values less the level are known
+        value = value - (own[0] * n + own[1] * m) * (scaling.at_zero - g)
+    value = value * scaling.value_factor
+    factor = (-2 * scaling.weight_factor)[:, None, None]
+    grad_x = factor * (own[0] * drifts[0, 0] - cross * drifts[0, 1])
+    grad_y = factor * (own[1] * drifts[1, 1] - cross * drifts[1, 0])
+    # The kernel saw points rounded to 22 bits, so the value is corrected to first order.
+    rounding = (z - _stored(points, counts)) / scaling.scale.double()[:, None, None]
+    value = value + (torch.cat([grad_x, grad_y], 1) * rounding).sum((1, 2))
+    return value, grad_x, grad_y
+
+
+def _squares(a: Tensor, b: Tensor) -> Tensor:
+    """sum_ij |a_i - b_j|^2 (B,) from moments."""
+    own = b.shape[1] * a.square().sum((1, 2)) + a.shape[1] * b.square().sum((1, 2))
+    return own - 2 * (a.sum(1) * b.sum(1)).sum(1)
+
+
+def _start(n: int, sample: int) -> int:
+    """Padded row at which a sample begins."""
+    return sample * (n + -n % BLOCK)
+
+
+def _stored(points: PreparedPoints, counts: tuple[int, int]) -> Tensor:
+    """The points (B, n + m, d) as the kernel saw them, in float64."""
+    stored = points.planar.mT.double()
+    if points.width:
+        split = (points.high.double() + points.low.double())[..., : points.features] / 2**0.5
+        stored = torch.where((points.route == ROUTE_SPLIT)[:, None, None], split, stored)
+    second = _start(counts[0], 1)
+    return torch.cat([stored[:, : counts[0]], stored[:, second : second + counts[1]]], 1)
