@@ -1,0 +1,91 @@
+"""One place picks the backend; a forced one that cannot run raises; nothing optional is needed."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from rep4ex_kernels import BackendError, energy_distance, hsic, mmd2, mmr_penalty, residualize
+from rep4ex_kernels import _dispatch as dispatch
+
+CPU, FLOAT = torch.device("cpu"), torch.float32
+OPS = {
+    "residualize": residualize,
+    "mmr": lambda x, y, **o: mmr_penalty(x, y, 1.0, **o),
+    "mmd": lambda x, y, **o: mmd2(x, y, bandwidths=1.0, **o),
+    "energy": energy_distance,
+    "hsic": lambda x, y, **o: hsic(x, y, 1.0, 1.0, **o),
+}
+
+
+@pytest.mark.parametrize("op", list(OPS))
+def test_forced_triton_on_the_cpu_raises(op, monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(BackendError, match=f"'triton' cannot run {op}: .*(CUDA device|installed)"):
+        OPS[op](torch.randn(9, 2), torch.randn(9, 2), backend="triton")
+
+
+def test_forced_numba_raises_where_it_cannot_run(monkeypatch):
+    x = torch.randn(9, 2)
+    with pytest.raises(BackendError, match="computes in float32"):
+        energy_distance(x.double(), x.double(), backend="numba")
+    with pytest.raises(BackendError, match="no such path"):
+        residualize(x, x, backend="numba")
+    monkeypatch.setattr(dispatch, "_installed", lambda module: False)
+    with pytest.raises(BackendError, match="numba is not installed; pip install"):
+        energy_distance(x, x, backend="numba")
+
+
+def test_unknown_names_are_listed(monkeypatch):
+    with pytest.raises(BackendError, match="backend: expected one of auto, reference"):
+        energy_distance(torch.randn(9, 2), torch.randn(9, 2), backend="cuda")
+    monkeypatch.setenv(dispatch.ENVIRONMENT_VARIABLE, "keops")
+    with pytest.raises(BackendError, match="REP4EX_KERNELS_BACKEND: expected one of"):
+        energy_distance(torch.randn(9, 2), torch.randn(9, 2))
+
+
+def test_argument_goes_before_the_environment(monkeypatch):
+    monkeypatch.setenv(dispatch.ENVIRONMENT_VARIABLE, "numba")
+    assert dispatch.requested_backend(None) == "numba"
+    assert dispatch.requested_backend("torch") == "torch"
+
+
+def test_automatic_choice(monkeypatch):
+    monkeypatch.setattr(dispatch, "_installed", lambda module: True)
+    assert dispatch.choose_backend("mmr", "auto", CPU, FLOAT, 4) == "numba"
+    assert dispatch.choose_backend("mmr", "auto", CPU, FLOAT, 200) == "torch"
+    assert dispatch.choose_backend("mmr", "auto", CPU, torch.float64, 4) == "torch"
+    assert dispatch.choose_backend("mmr", "auto", torch.device("cuda"), FLOAT, 200) == "triton"
+    monkeypatch.setattr(dispatch, "_installed", lambda module: False)
+    assert dispatch.choose_backend("mmr", "auto", CPU, FLOAT, 4) == "torch"
+    assert dispatch.choose_backend("mmr", "auto", torch.device("cuda"), FLOAT, 4) == "torch"
+
+
+@pytest.mark.parametrize("op", list(OPS))
+def test_backends_agree(op, monkeypatch):
+    x, y = torch.randn(65, 2), torch.randn(65, 2)
+    results = []
+    for backend in ("reference", "torch", "auto"):
+        monkeypatch.setenv(dispatch.ENVIRONMENT_VARIABLE, backend)
+        value = OPS[op](x, y)
+        results.append(value[0] if isinstance(value, tuple) else value)
+    assert torch.allclose(results[1], results[0], rtol=1e-4, atol=1e-6)
+    assert torch.allclose(results[2], results[0], rtol=1e-4, atol=1e-6)
+
+
+def test_works_without_triton_and_numba():
+    program = """
+import sys
+sys.modules["triton"] = None
+sys.modules["numba"] = None
+import torch, rep4ex_kernels as kernels
+import importlib.util
+from rep4ex_kernels import _dispatch
+_dispatch._installed = lambda name: sys.modules.get(name) is not None
+x, y = torch.randn(65, 2), torch.randn(65, 2)
+for value in (kernels.mmr_penalty(x, y), kernels.mmd2(x, y), kernels.energy_distance(x, y),
+              kernels.hsic(x, y), kernels.InvariancePenalty.fit(y).penalty(x)):
+    assert torch.isfinite(value), value
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
