@@ -28,12 +28,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from rep4ex_kernels._triton_table import BLOCK
+
 # Columns after which a partial sum leaves the tensor core's accumulator. Tensor cores truncate
 # instead of rounding, so a long sum drifts; ordinary float32 additions between chunks do not.
 CHUNK_COLUMNS = 2048
 
 # Largest max |z|^2 the split form may be used with; its error there is about 2^-22 of it.
-SPREAD_LIMIT = {"precise": 96.0, "fast": 768.0}
+SPREAD_LIMIT = {"precise": 32.0, "fast": 256.0}
 
 # The same for one or two features, where the direct form costs no more and is more accurate.
 NARROW_SPREAD_LIMIT = 16.0
@@ -174,6 +176,7 @@ def prepare_points(
     limit: float,
     sentinel: float,
     series_limit: float = 0.0,
+    least_width: int = 16,
 ) -> PreparedPoints:
     """Lay out scaled points (B, n, k) float32, n the sum of ``counts``.
 
@@ -197,7 +200,7 @@ def prepare_points(
         spread = (planar * planar).sum(1).amax(1)
         route = _route(spread, -1.0, series_limit)
         return PreparedPoints(planar, sentinels, planar, planar, sentinels, route, spread, k, 0)
-    width = power_of_two(k, 16)
+    width = power_of_two(k, least_width)
     scaled = torch.nn.functional.pad(padded * 2.0**0.5, (0, width - k))
     high = scaled.half()
     low = (scaled - high.float()).half()
@@ -215,6 +218,24 @@ def _route(spread: Tensor, limit: float, series_limit: float) -> Tensor:
     """A comparison with NaN or infinity is false or true alike for both limits: one launch runs."""
     route = torch.where(spread <= limit, ROUTE_SPLIT, ROUTE_DIRECT)
     return torch.where(spread < series_limit, ROUTE_SERIES, route).to(torch.int32)
+
+
+def stored_points(points: PreparedPoints, counts: tuple[int, ...]) -> Tensor:
+    """The points (B, n, k) as the kernel saw them, in float64, without the padding.
+
+    Half-precision pairs hold 22 bits. A statistic that is a small difference of sums shows that,
+    and corrects its value to first order by <gradient, points - stored points>.
+    """
+    stored = points.planar.mT.double()
+    if points.width:
+        split = (points.high.double() + points.low.double())[..., : points.features] / 2**0.5
+        direct = (points.route == ROUTE_DIRECT)[:, None, None]
+        stored = torch.where(direct, stored, split)
+    groups, start = [], 0
+    for count in counts:
+        groups.append(stored[:, start : start + count])
+        start += count + -count % BLOCK
+    return torch.cat(groups, dim=1)
 
 
 @dataclass(frozen=True)

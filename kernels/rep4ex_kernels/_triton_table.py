@@ -60,6 +60,16 @@ _PAIR_ROWS = {
 }  # fmt: skip
 
 
+# Least squares: rows (or nothing) and columns of a tile. The moments are a sum of outer products in
+# float64, small enough for the FMA units: n (k + 1) (k + 1 + d) multiply-adds in all.
+LEAST_SQUARES = {
+    "moments": Configuration(4, 32, 8, 1),
+    "solve": Configuration(0, 16, 8, 1),
+    "residual": Configuration(64, 32, 4, 2),
+}
+LEAST_SQUARES_ROWS = 1024  # rows a program at least
+
+
 def pair_configuration(architecture: str, k_width: int, width: int) -> Configuration:
     """The row of a kernel that visits all pairs: padded point width (0 direct), weight width."""
     return _PAIR_ROWS[architecture][k_width, width]
@@ -72,6 +82,11 @@ def radial_configuration(architecture: str, heavy: bool, k_width: int, width: in
     if architecture == "sm_90" and (k_width, width) == (16, 64):
         return Configuration(128, 128, 8, 2)
     return pair_configuration(architecture, k_width, width)
+
+
+def hsic_configuration(k_width: int) -> Configuration:
+    """The row of the HSIC kernels, which keep two tiles of distances and two of weights alive."""
+    return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
 
 
 def widest_weights(architecture: str, features: int) -> int:

@@ -45,6 +45,7 @@ from rep4ex_kernels._triton_helpers import (
     prepare_weights,
     scratch,
     split_squares,
+    stored_points,
     weighted_sum,
 )
 from rep4ex_kernels._triton_table import (
@@ -432,7 +433,7 @@ def _combine(
     grad_x = factor * (own[0] * drifts[0, 0] - cross * drifts[0, 1])
     grad_y = factor * (own[1] * drifts[1, 1] - cross * drifts[1, 0])
     # The kernel saw points rounded to 22 bits, so the value is corrected to first order.
-    rounding = (z - _stored(points, counts)) / scaling.scale.double()[:, None, None]
+    rounding = (z - stored_points(points, counts)) / scaling.scale.double()[:, None, None]
     value = value + (torch.cat([grad_x, grad_y], 1) * rounding).sum((1, 2))
     return value, grad_x, grad_y
 
@@ -446,13 +447,3 @@ def _squares(a: Tensor, b: Tensor) -> Tensor:
 def _start(n: int, sample: int) -> int:
     """Padded row at which a sample begins."""
     return sample * (n + -n % BLOCK)
-
-
-def _stored(points: PreparedPoints, counts: tuple[int, int]) -> Tensor:
-    """The points (B, n + m, d) as the kernel saw them, in float64."""
-    stored = points.planar.mT.double()
-    if points.width:
-        split = (points.high.double() + points.low.double())[..., : points.features] / 2**0.5
-        stored = torch.where((points.route == ROUTE_SPLIT)[:, None, None], split, stored)
-    second = _start(counts[0], 1)
-    return torch.cat([stored[:, : counts[0]], stored[:, second : second + counts[1]]], 1)
