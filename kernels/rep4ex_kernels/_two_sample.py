@@ -62,7 +62,8 @@ def centre(x: Tensor) -> Tensor:
     """
     wide = x.to(torch.float64)
     mean = wide.mean(1, keepdim=True)
-    large = mean.abs() > 2 * wide.std(1, keepdim=True, correction=0)
+    spread = (wide - mean).square().mean(1, keepdim=True).sqrt()
+    large = mean.abs() > 2 * spread
     return x - torch.where(large, mean, 0.0).to(x.dtype)
 
 
