@@ -46,10 +46,10 @@ _PAIR_ROWS = {
         (64, 32): _FOUR_WARPS, (64, 64): _EIGHT_WARPS,
     },
     "sm_100": {
-        (0, 32): _FOUR_WARPS, (0, 64): _FOUR_WARPS,
+        (0, 32): Configuration(128, 32, 4, 2), (0, 64): Configuration(128, 32, 8, 2),
         (16, 32): _FOUR_WARPS, (16, 64): _FOUR_WARPS,
         (32, 32): _FOUR_WARPS, (32, 64): _EIGHT_WARPS,
-        (64, 32): Configuration(128, 64, 4, 2), (64, 64): _EIGHT_WARPS,
+        (64, 32): Configuration(128, 64, 8, 2), (64, 64): _EIGHT_WARPS,
     },
     "gfx942": {
         (0, 32): Configuration(128, 32, 4, 2), (0, 64): Configuration(128, 32, 4, 2),
@@ -64,7 +64,7 @@ _PAIR_ROWS = {
 # float64, small enough for the FMA units: n (k + 1) (k + 1 + d) multiply-adds in all.
 LEAST_SQUARES = {
     "moments": Configuration(4, 32, 8, 1),
-    "solve": Configuration(0, 16, 8, 1),
+    "solve": Configuration(0, 8, 8, 1),
     "residual": Configuration(64, 32, 4, 2),
 }
 LEAST_SQUARES_ROWS = 1024  # rows a program at least
@@ -75,17 +75,30 @@ def pair_configuration(architecture: str, k_width: int, width: int) -> Configura
     return _PAIR_ROWS[architecture][k_width, width]
 
 
-def radial_configuration(architecture: str, heavy: bool, k_width: int, width: int) -> Configuration:
+def radial_configuration(
+    architecture: str, heavy: bool, k_width: int, width: int, precise: bool
+) -> Configuration:
     """The row of a radial kernel; heavy ones keep a value and a weight tile alive beside m."""
     if heavy:
         return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
     if architecture == "sm_90" and (k_width, width) == (16, 64):
         return Configuration(128, 128, 8, 2)
+    if architecture == "sm_80" and (k_width, width) == (0, 32) and precise:
+        return Configuration(64, 32, 4, 2)
+    if architecture == "sm_100":
+        return _EIGHT_WARPS if k_width else Configuration(128, 32, 8, 2)
     return pair_configuration(architecture, k_width, width)
 
 
-def hsic_configuration(k_width: int) -> Configuration:
+def least_squares_tile(height: int) -> tuple[int, int]:
+    """(rows, target columns) of a moments tile, so that its float64 products stay in registers."""
+    return max(LEAST_SQUARES["moments"].block_m, min(32, 256 // height)), 32 if height <= 64 else 16
+
+
+def hsic_configuration(architecture: str, k_width: int) -> Configuration:
     """The row of the HSIC kernels, which keep two tiles of distances and two of weights alive."""
+    if architecture == "sm_100" and k_width >= 32:
+        return Configuration(64, 32, 4 if k_width == 32 else 8, 2)
     return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
 
 

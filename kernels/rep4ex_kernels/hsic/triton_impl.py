@@ -42,7 +42,7 @@ from rep4ex_kernels._triton_helpers import (
     stored_points,
     weighted_sum,
 )
-from rep4ex_kernels._triton_table import BLOCK, hsic_configuration
+from rep4ex_kernels._triton_table import BLOCK, architecture_of, hsic_configuration
 
 WEIGHT_WIDTH = 32  # of each of the two products
 
@@ -276,7 +276,7 @@ def _row_sums(a: Side, b: Side) -> Tensor:
     for route in _routes(max(a.z.shape[2], b.z.shape[2])):
         direct = route == ROUTE_DIRECT
         width = 0 if direct else a.points.width
-        config = hsic_configuration(width)
+        config = hsic_configuration(architecture_of(a.z.device), width)
         row_sums_kernel[(batches * (n_padded // config.block_m), splits)](
             *a.points.operands(direct), *b.points.operands(direct), levels, sums, a.points.route,
             n_padded, a.z.shape[2], b.z.shape[2], batches, per_split,
@@ -323,7 +323,7 @@ def _weighted(a: Side, b: Side, shifts: Tensor, precise: bool) -> tuple[Tensor, 
     for route in _routes(max(a.z.shape[2], b.z.shape[2])):
         direct = route == ROUTE_DIRECT
         k_width = 0 if direct else a.points.width
-        config = hsic_configuration(k_width)
+        config = hsic_configuration(architecture_of(a.z.device), k_width)
         hsic_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *a.points.operands(direct), *b.points.operands(direct), shifts, levels,
             a.weights.columns, b.weights.columns, x_partial, y_partial, values, a.points.route,

@@ -15,8 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", action="append", choices=[*CUDA_TARGETS, *AMD_TARGETS])
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="every row on sm_90, fewer elsewhere")
     options = parser.parse_args(arguments)
-    rows = run(tuple(options.target or CUDA_TARGETS), options.only, options.processes)
+    rows = run(
+        tuple(options.target or CUDA_TARGETS), options.only, options.processes, options.quick
+    )
     print(table(rows))
     broken = [row for row in rows if row.violations]
     for row in broken:

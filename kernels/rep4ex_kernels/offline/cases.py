@@ -1,15 +1,12 @@
 """What the gate compiles: every kernel, with every row of the configuration table.
 
-A case is one specialisation of one kernel with what its algorithm plans for a pair (i, j):
-special-function results, tensor-core multiply-adds and bytes of columns. The checks compare the
-machine code with that plan.
+The checks compare the machine code of a case with what it plans for a pair: special-function
+results, tensor-core multiply-adds and bytes of columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 from rep4ex_kernels._triton_helpers import (
     CHUNK_COLUMNS,
@@ -26,28 +23,8 @@ from rep4ex_kernels._triton_table import (
 )
 from rep4ex_kernels.mmd import triton_impl as mmd
 from rep4ex_kernels.mmr.triton_impl import kernel_product_kernel
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kernel specialisation and what it plans for a pair."""
-
-    name: str
-    kernel: Any
-    signature: dict[str, str]
-    constants: dict[str, Any]
-    num_warps: int
-    num_stages: int
-    pairs: int  # pairs of the tile that one pass of the innermost loop handles
-    special: int = 0  # planned special-function results a pair
-    matrix_fma: float = 0.0  # planned half-precision multiply-adds a pair
-    bytes_per_pair: float = 0.0  # column bytes read again by every row tile
-    ratio_cap: float | None = None  # largest predicted cycles over the floor, on sm_90
-    aligned: tuple[str, ...] = field(default=())
-
-    def __str__(self) -> str:
-        return self.name
-
+from rep4ex_kernels.offline.case import Case, column_bytes, form_name
+from rep4ex_kernels.offline.moment_cases import hsic_cases, least_squares_cases
 
 POINT_ARGUMENTS = {"norms_ptr": "*fp32", "partial_ptr": "*fp32", "route_ptr": "*i32"}
 SIZES = ("n_padded", "columns_per_split")
@@ -60,7 +37,12 @@ FAST_CAP, PRECISE_CAP = 1.1, 1.7
 
 def all_cases(target: str) -> list[Case]:
     """Every case for a target, ops in the order of the design."""
-    return [*mmr_cases(target), *radial_cases(target)]
+    return [
+        *mmr_cases(target),
+        *radial_cases(target),
+        *hsic_cases(target),
+        *least_squares_cases(),
+    ]
 
 
 def mmr_cases(target: str) -> Iterator[Case]:
@@ -139,7 +121,7 @@ RADIAL_SPECIAL = {mmd.GAUSSIAN: 1, mmd.DISTANCE: 1}
 
 def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, precise: bool) -> Case:
     heavy = kind != mmd.GAUSSIAN
-    config = radial_configuration(target, heavy, 0 if direct else k, width)
+    config = radial_configuration(target, heavy, 0 if direct else k, width, precise)
     points = "*fp32" if direct else "*fp16"
     capped = kind == mmd.GAUSSIAN and not (direct and k == 0)
     flat = mmd.is_flat(kind, direct, k) and k > 0
@@ -169,13 +151,3 @@ def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, preci
         ratio_cap=(PRECISE_CAP if precise else FAST_CAP) if capped else None,
         aligned=(*SIZES, "first_columns"),
     )  # fmt: skip
-
-
-def form_name(k: int, direct: bool) -> str:
-    """How a form is called in tables."""
-    return f"direct k={k or 'any'}" if direct else f"split K={k}"
-
-
-def column_bytes(k: int, width: int) -> int:
-    """Bytes of one column: point (float32, or two half-precision terms), norm and weights."""
-    return 4 * k + 4 + 2 * width

@@ -10,7 +10,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from rep4ex_kernels.offline import sass
-from rep4ex_kernels.offline.cases import Case
+from rep4ex_kernels.offline.case import Case
 
 CUDA_TARGETS = ("sm_80", "sm_90", "sm_100")
 AMD_TARGETS = ("gfx942",)

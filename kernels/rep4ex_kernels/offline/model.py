@@ -87,7 +87,8 @@ def estimate(compiled: Compiled, code: MachineCode, architecture: Architecture) 
     per_pair = case.num_warps / case.pairs / tiles_a_pass(compiled, code)
     lanes = per_pair * WARP
     mix = code.mix
-    float32 = sum(mix[op] for op in ("FADD", "FMUL", "FFMA", "HADD2")) + 2 * mix["FADD2"]
+    float32 = sum(mix[op] for op in ("FADD", "FMUL", "FFMA", "HADD2"))
+    float32 += 2 * sum(mix[op] for op in ("FADD2", "FMUL2", "FFMA2"))  # pairs, on sm_100
     l2_bytes_per_cycle = architecture.l2_gb_per_s / architecture.clock_ghz
     matrix = case.matrix_fma / architecture.matrix_fma
     bounds = {

@@ -143,7 +143,7 @@ def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, 
         if target and int(target[1], 16) < branch.address:
             first, last = int(target[1], 16), branch.address
             bodies.append(tuple(i for i in instructions if first <= i.address <= last))
-    for keys in (("MUFU",), ("FFMA", "DFMA", "DMMA")):
+    for keys in (("MUFU",), ("FFMA", "FFMA2", "DFMA", "DMMA")):
         counts = [sum(i.base in keys for i in body) for body in bodies]
         if counts and max(counts) > 1:
             # More than one: a lone MUFU is a division or a root outside the tile.

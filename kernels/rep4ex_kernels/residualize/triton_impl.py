@@ -17,7 +17,7 @@ import triton.language as tl
 from torch import Tensor
 
 from rep4ex_kernels._triton_helpers import check_float32, power_of_two, scratch
-from rep4ex_kernels._triton_table import LEAST_SQUARES, LEAST_SQUARES_ROWS
+from rep4ex_kernels._triton_table import LEAST_SQUARES, LEAST_SQUARES_ROWS, least_squares_tile
 
 # A pivot below this part of its column's variance is rounding: the column depends on earlier ones.
 # In float64 a design of condition 1e6 has pivots down to about 1e-12 of it.
@@ -215,9 +215,9 @@ def _moments(targets: Tensor, actions: Tensor, weights: Tensor | None) -> Tensor
     batches, n, d = targets.shape
     k = actions.shape[2]
     config = LEAST_SQUARES["moments"]
-    height, width = power_of_two(k + 1, 2), config.block_n
+    height = power_of_two(k + 1, 2)
+    block, width = least_squares_tile(height)
     chunks = -(-(1 + k + d) // width)
-    block = max(config.block_m, min(64, 256 // height))
     parts = max(1, min(-(-n // LEAST_SQUARES_ROWS), 64))
     per_part = -(-n // (parts * block)) * block
     partial = scratch((batches, parts, chunks, height, width), targets, torch.float64)
