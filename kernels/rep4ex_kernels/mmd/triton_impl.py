@@ -373,6 +373,7 @@ def _launch(
             series or kind != GAUSSIAN,
             0 if direct else points.width,
             width,
+            precise or series,
         )
         radial_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *points.operands(direct), weights.columns, scaling.rates, level,
