@@ -42,6 +42,12 @@ class Registry(Generic[T]):
         """Return all known names, sorted."""
         return sorted({*self._entry_points(), *self._registered})
 
+    def load_built_in(self) -> None:
+        """Import every class of this package, so that forked processes need not."""
+        for point in self._entry_points().values():
+            if point.value.startswith("rep4ex_bench."):
+                point.load()
+
     def register(self, cls: type[T]) -> type[T]:
         """Add a class under its `name`; usable as a decorator.
 

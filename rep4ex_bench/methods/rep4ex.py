@@ -1,8 +1,9 @@
 """`rep4ex`: an autoencoder whose code is linear in the actions, then a control function.
 
 Source: Rep4Ex (arXiv 2310.04295), Algorithm 1. Differences to the paper: the MMR penalty is the
-whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shrinks the code), and
-the second stage is averaged over rotations (`second_stage/splines.py`).
+whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shrinks the code), the
+encoder starts from the linear code that the actions move most (`training/linear_code.py`), and the
+second stage is averaged over rotations (`second_stage/splines.py`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ import torch
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.seeding import torch_generator
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
-from rep4ex_bench.training.networks import AutoencoderNetwork
+from rep4ex_bench.training.linear_code import linear_code
+from rep4ex_bench.training.networks import AutoencoderNetwork, Standardise
 from rep4ex_bench.training.optimise import batches, minimise
 
 HIDDEN = (64, 64)
@@ -37,8 +38,13 @@ def train_autoencoder(
         DivergenceError: the loss stopped being finite.
     """
     features, actions = train.features.to(device), train.actions.to(device)
+    standardise = Standardise(train.features)
+    # the plain autoencoder must not see the actions, not even for its start
+    directions = linear_code(
+        standardise(train.features), train.actions if penalty_weight > 0 else None, latent_dim
+    )
     network = AutoencoderNetwork(
-        train.features, latent_dim, HIDDEN, torch_generator(seed, "initial weights")
+        standardise, directions, HIDDEN, torch_generator(seed, "initial weights")
     ).to(device)
     standardised = network.standardise(features)
     invariance = InvarianceLoss(actions) if penalty_weight > 0 else None
