@@ -51,7 +51,7 @@ class InvarianceLoss(nn.Module):
 
     def forward(self, representation: Tensor, index: Tensor | None = None) -> Tensor:
         """Return the mean over leading dimensions for (..., n, d), or (..., b, d) at index."""
-        return self.fitted.penalty(representation, index, self.statistic).mean()
+        return self.fitted(representation, index, self.statistic).mean()
 
 
 class MMDLoss(nn.Module):

@@ -49,11 +49,14 @@ def _canonical_directions(x: Tensor, actions: Tensor, latent_dim: int) -> Tensor
     a = actions - actions.mean(dim=0)
     whiten_x, whiten_a = _inverse_root(x), _inverse_root(a)
     left, _, _ = torch.linalg.svd(whiten_x @ (x.T @ a / len(x)) @ whiten_a, full_matrices=False)
-    return whiten_x @ left[:, : min(latent_dim, a.shape[1])]
+    directions: Tensor = whiten_x @ left[:, : min(latent_dim, a.shape[1])]
+    return directions
 
 
 def _inverse_root(rows: Tensor) -> Tensor:
     """Return (S + ridge)^-1/2 of the covariance S of centred rows."""
     covariance = rows.T @ rows / len(rows)
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * (values + _RIDGE * values.mean().clamp_min(1e-300)).rsqrt()) @ vectors.T
+    ridge = _RIDGE * values.mean().clamp_min(1e-300)
+    root: Tensor = (vectors * (values + ridge).rsqrt()) @ vectors.T
+    return root

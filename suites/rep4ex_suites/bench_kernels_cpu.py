@@ -209,8 +209,8 @@ def invariance_case(k: int) -> Callable[[int], dict[str, Step]]:
         fitted = InvariancePenalty.fit(a)
         dense = InvariancePenalty.fit(a, fitted.bandwidth, max_rank=1)
         return {
-            "rep4ex_kernels": step(fitted.penalty, phi),
-            "  dense tiled torch": step(lambda x: dense.penalty(x, backend="torch"), phi),
+            "rep4ex_kernels": step(fitted, phi),
+            "  dense tiled torch": step(lambda x: dense(x, backend="torch"), phi),
             "naive torch autograd": step(lambda x: naive_mmr(x, a, fitted.bandwidth), phi),
         }
 

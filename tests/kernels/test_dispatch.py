@@ -85,7 +85,7 @@ from rep4ex_kernels import _dispatch
 _dispatch._installed = lambda name: sys.modules.get(name) is not None
 x, y = torch.randn(65, 2), torch.randn(65, 2)
 for value in (kernels.mmr_penalty(x, y), kernels.mmd2(x, y), kernels.energy_distance(x, y),
-              kernels.hsic(x, y), kernels.InvariancePenalty.fit(y).penalty(x)):
+              kernels.hsic(x, y), kernels.InvariancePenalty.fit(y)(x)):
     assert torch.isfinite(value), value
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -27,7 +27,7 @@ def test_value_and_gradient(statistic, k, path):
     fitted = InvariancePenalty.fit(a)
     assert fitted.path == path
     x, y = phi.clone().requires_grad_(), phi.double().requires_grad_()
-    value, truth = fitted.penalty(x, statistic=statistic), exact(y, fitted, a, statistic)
+    value, truth = fitted(x, statistic=statistic), exact(y, fitted, a, statistic)
     value.backward()
     truth.backward()
     assert abs(float(value) - float(truth)) < 3e-5 * float(exact(phi, fitted, a, "v"))
@@ -49,7 +49,7 @@ def test_bound_is_certified_and_follows_the_tolerance(tolerance):
     # The worst representation there is: the first eigenvector of what is left out.
     worst = torch.linalg.eigh(left).eigenvectors[:, -1:]
     r = P @ worst
-    gap = abs(float(fitted.penalty(worst)) - float(exact(worst, fitted, a, "v")))
+    gap = abs(float(fitted(worst)) - float(exact(worst, fitted, a, "v")))
     assert gap <= fitted.error_bound * float(r.square().sum(1).mean()) + 1e-15
 
 
@@ -71,7 +71,7 @@ def test_features_are_residualised():
 def test_large_means_cost_no_digits(offset):
     phi, a = problem(600, 1)
     fitted = InvariancePenalty.fit(a + offset, bandwidth=1.0)
-    value = float(fitted.penalty(phi + offset))
+    value = float(fitted(phi + offset))
     truth = float(exact(phi + offset, fitted, a + offset, "v"))
     assert abs(value / truth - 1) < 3e-5
 
@@ -84,7 +84,7 @@ def test_batch_u_averages_to_the_whole(k):
     assert fitted.path == ("factorised" if k == 1 else "dense")
     phi = reference.projection(a) @ phi
     pairs = torch.tensor(list(itertools.combinations(range(20), 2)))
-    values = fitted.penalty(phi[pairs], pairs, statistic="u")
+    values = fitted(phi[pairs], pairs, statistic="u")
     assert values.shape == (190,)
     assert float(values.mean()) == pytest.approx(float(mmr_penalty(phi, a, 1.0, "u")), rel=1e-8)
 
@@ -95,9 +95,9 @@ def test_batch_of_all_rows_is_the_whole(k, statistic):
     phi, a = problem(100, k)
     fitted = InvariancePenalty.fit(a)
     residual = reference.projection(a.double()).float() @ phi
-    whole = fitted.penalty(residual, statistic=statistic)
-    batch = fitted.penalty(residual, torch.arange(100), statistic)
-    assert abs(float(batch - whole)) < 1e-5 * float(fitted.penalty(residual))
+    whole = fitted(residual, statistic=statistic)
+    batch = fitted(residual, torch.arange(100), statistic)
+    assert abs(float(batch - whole)) < 1e-5 * float(fitted(residual))
 
 
 @pytest.mark.parametrize("k", [1, 16])
@@ -105,14 +105,14 @@ def test_replicas_share_the_actions(k):
     phi, a = problem(100, k)
     fitted = InvariancePenalty.fit(a)
     stacked = torch.stack([phi, 2 * phi, phi.flip(0)])
-    values = fitted.penalty(stacked)
+    values = fitted(stacked)
     assert values.shape == (3,)
-    assert torch.allclose(values, torch.stack([fitted.penalty(x) for x in stacked]), rtol=1e-4)
+    assert torch.allclose(values, torch.stack([fitted(x) for x in stacked]), rtol=1e-4)
     index = torch.stack([torch.arange(10), torch.arange(50, 60), torch.arange(90, 100)])
-    own = fitted.penalty(stacked[:, :10], index)
-    each = torch.stack([fitted.penalty(x[:10], i) for x, i in zip(stacked, index, strict=True)])
+    own = fitted(stacked[:, :10], index)
+    each = torch.stack([fitted(x[:10], i) for x, i in zip(stacked, index, strict=True)])
     assert torch.allclose(own, each, rtol=1e-4)
-    shared = fitted.penalty(stacked[:, :10], index[0])
+    shared = fitted(stacked[:, :10], index[0])
     assert shared.shape == (3,)
 
 
@@ -121,7 +121,7 @@ def test_derivatives(k):
     phi, a = problem(20, k, 1)
     phi, a = phi.double()[:20].requires_grad_(), a.double()
     fitted = InvariancePenalty.fit(a, bandwidth=2.0)
-    for call in (fitted.penalty, lambda x: fitted.penalty(x, torch.arange(20), "u")):
+    for call in (fitted, lambda x: fitted(x, torch.arange(20), "u")):
         assert torch.autograd.gradcheck(call, phi)
         assert torch.autograd.gradgradcheck(call, phi)
 
@@ -129,13 +129,13 @@ def test_derivatives(k):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda f: f.penalty(torch.randn(9, 2)), "representation: expected n = 30 rows"),
-        (lambda f: f.penalty(torch.randn(9, 2), torch.arange(8)), "index: expected shape"),
-        (lambda f: f.penalty(torch.randn(3, 2), torch.tensor([0, 1, 30])), "index: expected rows"),
-        (lambda f: f.penalty(torch.randn(3, 2), torch.tensor([0, 1, -1])), "index: expected rows"),
-        (lambda f: f.penalty(torch.randn(3, 2), torch.randn(3)), "index: expected an int32"),
-        (lambda f: f.penalty(torch.randn(30, 2), statistic="x"), "statistic: expected"),
-        (lambda f: f.penalty(torch.randn(30, 2, device="meta")), "representation: expected device"),
+        (lambda f: f(torch.randn(9, 2)), "representation: expected n = 30 rows"),
+        (lambda f: f(torch.randn(9, 2), torch.arange(8)), "index: expected shape"),
+        (lambda f: f(torch.randn(3, 2), torch.tensor([0, 1, 30])), "index: expected rows"),
+        (lambda f: f(torch.randn(3, 2), torch.tensor([0, 1, -1])), "index: expected rows"),
+        (lambda f: f(torch.randn(3, 2), torch.randn(3)), "index: expected an int32"),
+        (lambda f: f(torch.randn(30, 2), statistic="x"), "statistic: expected"),
+        (lambda f: f(torch.randn(30, 2, device="meta")), "representation: expected device"),
         (lambda f: f.fit(torch.randn(4, 30, 1)), r"actions: expected shape \(n, k\)"),
         (lambda f: f.fit(torch.randn(3, 2)), "actions: expected n >= 4 rows"),
         (lambda f: f.fit(torch.randn(30, 1), tolerance=0.0), "tolerance: expected a finite"),

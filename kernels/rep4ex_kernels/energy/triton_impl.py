@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from rep4ex_kernels._triton_helpers import check_float32
-from rep4ex_kernels.mmd.triton_impl import DISTANCE, radial_pass
+from rep4ex_kernels.mmd.triton_impl import radial_pass
+from rep4ex_kernels.mmd.triton_kernel import DISTANCE
 
 
 def energy_pass(

@@ -112,7 +112,7 @@ class InvariancePenalty:
     def features(self) -> Tensor:
         """Action features F (n, rank), residualised: F F' ~ P K P, F' [1, A] = 0.
 
-        On the dense path they are the best that `max_rank` allowed and are not used by `penalty`.
+        On the dense path they are the best that `max_rank` allowed and are not used by the penalty.
         """
         return self._features
 
@@ -130,7 +130,7 @@ class InvariancePenalty:
         return self._factorisation.error if self._factorisation.complete else 0.0
 
     @full_precision
-    def penalty(
+    def __call__(
         self,
         representation: Tensor,
         index: Tensor | None = None,

@@ -21,7 +21,8 @@ from rep4ex_kernels._triton_table import (
     radial_configuration,
     widest_weights,
 )
-from rep4ex_kernels.mmd import triton_impl as mmd
+from rep4ex_kernels.mmd import triton_kernel as mmd
+from rep4ex_kernels.mmd.triton_impl import is_flat
 from rep4ex_kernels.mmr.triton_impl import kernel_product_kernel
 from rep4ex_kernels.offline.case import Case, column_bytes, form_name
 from rep4ex_kernels.offline.moment_cases import hsic_cases, least_squares_cases
@@ -124,7 +125,7 @@ def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, preci
     config = radial_configuration(target, heavy, 0 if direct else k, width, precise)
     points = "*fp32" if direct else "*fp16"
     capped = kind == mmd.GAUSSIAN and not (direct and k == 0)
-    flat = mmd.is_flat(kind, direct, k) and k > 0
+    flat = is_flat(kind, direct, k) and k > 0
     route = ROUTE_DIRECT if direct else ROUTE_SPLIT
     return Case(
         name=f"{RADIAL_NAMES[kind]} {form_name(k, direct)} W={width} "
