@@ -64,7 +64,7 @@ def exp2(x: Any) -> Any:
     p = p * f + np.float32(0.6931471824645996)
     p = p * f + np.float32(1.0)
     whole: Any = _as_bits(shifted)  # type: ignore[call-arg]
-    bits: Any = _as_bits(p)  # type: ignore[call-arg]
+    bits: Any = _as_bits(p)
     return _as_float(np.int32(bits + (whole << np.int32(23))))
 
 
