@@ -53,7 +53,7 @@ class Misbehaving(Method):
             pass
 
     def leaves_child(self, train):
-        code = f"import time; time.sleep(3); open({self.marker!r}, 'w').close()"
+        code = f"import time; time.sleep(8); open({self.marker!r}, 'w').close()"
         subprocess.Popen([sys.executable, "-c", code])
         time.sleep(60)
 

