@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.cell import CellResult
+from rep4ex_bench.executors import Executor
 from rep4ex_bench.executors.local import LocalExecutor
 from rep4ex_bench.method import resolve_device
 from rep4ex_bench.report import write_report
@@ -80,7 +81,7 @@ def run_suite(
     """
     whole = suite if isinstance(suite, Suite) else load_suite(suite)
     part = whole.narrowed(tuple(scenarios), tuple(methods), seeds, timeout_seconds)
-    executor = LocalExecutor(resolve_device(device).type, workers)
+    executor: Executor = LocalExecutor(resolve_device(device).type, workers)
     folder = RunFolder.open(Path(out), whole.name, whole.title)
     cells = part.cells()
     missing = [cell for cell in cells if not folder.is_finished(cell)]

@@ -8,6 +8,7 @@ nothing else with it. When the runner goes away, the input ends, and so do the c
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import select
@@ -83,26 +84,27 @@ def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
         return None
     if ended == "deadline":
         return Reply(status="timeout", error=f"over the time limit of {timeout:g} seconds")
-    if content:
-        return Reply(result=content)
+    # a process that died in the middle of writing left no whole frame
+    result = read_frame(io.BytesIO(content))
+    if result is not None:
+        return Reply(result=result)
     return Reply(status="failed", error=_cause_of_death(status))
 
 
 def _child(payload: bytes, writing: int) -> None:
-    """Run the cell and leave without any clean-up of the parent's state."""
-    code = 1
+    """Run the cell, write its result as one frame and leave without the parent's clean-up."""
     try:
         os.setsid()
-        cell, device = cloudpickle.loads(payload)
-        content = pickle.dumps(run_cell(cell, device))
+        try:
+            cell, device = cloudpickle.loads(payload)
+            content = pickle.dumps(run_cell(cell, device))
+        except BaseException as error:
+            content = pickle.dumps(f"{type(error).__name__}: {error}")
         with os.fdopen(writing, "wb") as stream:
-            stream.write(content)
-        code = 0
-    except BaseException as error:
-        with os.fdopen(writing, "wb") as stream:
-            stream.write(pickle.dumps(f"{type(error).__name__}: {error}"))
+            write_frame(stream, content)
     finally:
-        os._exit(code)
+        # no status: what counts is the frame, and the worker may end this process before its exit
+        os._exit(0)
 
 
 def _collect(

@@ -5,8 +5,7 @@
 
 Where the actions move every latent, the canonical directions alone are close to the latents'
 affine class, much closer than principal components (`tests/methods/test_linear_code.py` compares
-them), and a network that starts there rarely ends in the folded codes that random starts of the
-same objective end in.
+them). Starting there spares training from having to unfold a random code.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 LEAK = 0.2
+# Share of its usual weight with which the network enters the encoder beside the linear code.
 _BEND = 0.1
 
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 
-from rep4ex_bench import get_scenario
+from rep4ex_bench import TrainingData, get_method, get_scenario
 from rep4ex_bench.metrics import affine_r2
 from rep4ex_bench.training.linear_code import linear_code
 from rep4ex_bench.training.networks import Standardise
@@ -73,3 +73,15 @@ def test_what_the_actions_move_is_closer_to_the_latents_than_what_varies_most():
         gains.append(moved - varying)
     assert np.median(gains) > 0.03
     assert min(gains) > -0.02
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "pca", "rep4ex"])
+def test_only_rep4ex_looks_at_the_actions_for_its_code(name):
+    """Other actions, same features: a baseline's code must not move by a bit, rep4ex's must."""
+    train = get_scenario("linear_action", n=400, outcome="bump").sample(0).train
+    other = TrainingData(train.actions.flip(0), train.features, train.outcome, train.latent_dim)
+    method = get_method(name) if name == "pca" else get_method(name, steps=20)
+    first, second = (
+        method.fit(data, seed=1, device="cpu").represent(train.features) for data in (train, other)
+    )
+    assert (first == second).all() == (name != "rep4ex")
