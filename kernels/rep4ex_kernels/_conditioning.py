@@ -7,6 +7,9 @@ projection with t^2, so float32's 6e-8 is a relative error of 6e-8 / t^2 there.
 
 Narrow: a gradient x_i (w 1)_i - (w x)_i in which only points about h apart count cancels the digits
 of |x| / h.
+
+The torch and Numba paths then need float64. The Triton kernels do not: they remove the ones and the
+tangent before anything is rounded, and take differences of near points directly.
 """
 
 from __future__ import annotations
@@ -14,35 +17,37 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_SMALLEST_EXPONENT = 0.15
-_LARGEST_SPREAD = 300.0  # max |x|^2 / h^2
+_SMALLEST_EXPONENT = {"precise": 0.15, "fast": 0.05}
+_LARGEST_SPREAD = {"precise": 300.0, "fast": 3000.0}  # max |x|^2 / h^2
 
 
-def needs_float64(points: Tensor, bandwidth: Tensor) -> bool:
+def needs_float64(points: Tensor, bandwidth: Tensor, precision: str) -> bool:
     """Say whether the bandwidth is too wide for float32 in any problem.
 
-    points (B, n, k) centred, bandwidth (B,). While a CUDA graph is captured the answer is no: the
+    points (B, n, k) centred, bandwidth (B,). False for points in float64. While a CUDA graph is captured the answer is no: the
     device cannot be asked.
     """
-    if _cannot_ask(points):
+    if _no_question(points):
         return False
     exponents = points.square().sum(2).mean(1) / bandwidth.to(points.dtype).square()
-    return bool((exponents < _SMALLEST_EXPONENT).any())
+    return bool((exponents < _SMALLEST_EXPONENT[precision]).any())
 
 
-def gradient_needs_float64(points: Tensor, bandwidths: Tensor) -> bool:
+def gradient_needs_float64(points: Tensor, bandwidths: Tensor, precision: str) -> bool:
     """Say whether bandwidths (B, q) are too wide or too narrow for gradients, in float32.
 
     Of several bandwidths the narrow ones depart from one and carry the wide ones.
     """
-    if _cannot_ask(points):
+    if _no_question(points):
         return False
     norms = points.square().sum(2)
     squares = bandwidths.to(points.dtype).square()
-    narrow = norms.amax(1) > _LARGEST_SPREAD * squares.amin(1)
+    narrow = norms.amax(1) > _LARGEST_SPREAD[precision] * squares.amin(1)
     departure = (norms.mean(1, keepdim=True) / squares).clamp_max(1).mean(1)
-    return bool((narrow | (departure < _SMALLEST_EXPONENT)).any())
+    return bool((narrow | (departure < _SMALLEST_EXPONENT[precision])).any())
 
 
-def _cannot_ask(points: Tensor) -> bool:
+def _no_question(points: Tensor) -> bool:
+    if points.dtype == torch.float64:
+        return True
     return points.numel() == 0 or (points.is_cuda and torch.cuda.is_current_stream_capturing())

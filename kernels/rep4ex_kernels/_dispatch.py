@@ -19,10 +19,11 @@ from rep4ex_kernels.errors import BackendError
 ENVIRONMENT_VARIABLE = "REP4EX_KERNELS_BACKEND"
 BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 
-# Ops with a compiled CPU path, and the widest (points + values) for which it beats torch's matrix
-# products; wider problems are bound by the product, where the library is better.
-_NUMBA_MAX_WIDTH = {"mmr": 20, "mmd": 12, "energy": 12, "hsic": 20}
-_TRITON_OPS = frozenset({"mmr", "mmd", "energy", "hsic", "residualize"})
+# Ops with a compiled CPU path, and the widest (points + values, or rank x columns for the factorised
+# penalty) for which it beats torch's matrix products; wider problems are bound by the product, where
+# the library is better.
+_NUMBA_MAX_WIDTH = {"mmr": 20, "mmd": 12, "energy": 12, "hsic": 20, "invariance_penalty": 128}
+_TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})
 
 
 def requested_backend(backend: str | None) -> str:
@@ -42,7 +43,7 @@ def choose_backend(
     """Return the name of the backend that will run.
 
     Args:
-        op: folder of the op, as "mmr".
+        op: folder of the op, as "mmr", and the kernel where paths differ, as "mmd laplace".
         request: what `requested_backend` returned.
         device: where the tensors are.
         dtype: what they hold.
@@ -64,6 +65,22 @@ def choose_backend(
     return "torch"
 
 
+def float64_backend(op: str, request: str) -> str:
+    """Return the backend of a problem that is too badly conditioned for float32.
+
+    Raises:
+        BackendError: a backend was forced that computes in float32.
+    """
+    if request == "numba":
+        raise BackendError(
+            f"backend 'numba' cannot run {op}: the bandwidth is so wide or so narrow for these data "
+            "that float32 does not give the accuracy promised; use backend='torch', which computes "
+            "such problems in float64"
+        )
+    return "torch"
+
+
+@functools.cache
 def implementation(op: str, name: str) -> ModuleType:
     """Return the module `rep4ex_kernels.<op>.<name>_impl`."""
     return importlib.import_module(f"rep4ex_kernels.{op}.{name}_impl")
@@ -73,22 +90,18 @@ def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype) -> s
     """Say why the backend cannot run, or return an empty string."""
     if name in ("torch", "reference"):
         return ""
-    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
-    obstacles = {
-        "it has no such path; use backend='torch'": op
-        not in (_NUMBA_MAX_WIDTH if name == "numba" else _TRITON_OPS),
-        f"it computes in float32, the tensors are {dtype}; use backend='torch'": (
-            dtype != torch.float32
-        ),
-        f"{name} is not installed; pip install 'rep4ex-bench[{name}]'": not _installed(name),
-        f"it runs on the CPU, the tensors are on {device}": (
-            name == "numba" and device.type != "cpu"
-        ),
-        f"it needs a CUDA device, the tensors are on {device}": (
-            name == "triton" and device.type != "cuda" and not interpreted
-        ),
-    }
-    return next((obstacle for obstacle, met in obstacles.items() if met), "")
+    if op not in (_NUMBA_MAX_WIDTH if name == "numba" else _TRITON_OPS):
+        return "it has no such path; use backend='torch'"
+    if dtype != torch.float32:
+        return f"it computes in float32, the tensors are {dtype}; use backend='torch'"
+    if not _installed(name):
+        return f"{name} is not installed; pip install 'rep4ex-bench[{name}]'"
+    if name == "numba" and device.type != "cpu":
+        return f"it runs on the CPU, the tensors are on {device}"
+    interpreted = name == "triton" and os.environ.get("TRITON_INTERPRET") == "1"
+    if name == "triton" and device.type != "cuda" and not interpreted:
+        return f"it needs a CUDA device, the tensors are on {device}"
+    return ""
 
 
 @functools.cache

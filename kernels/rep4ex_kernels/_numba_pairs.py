@@ -245,6 +245,8 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
     x (k, n), y (k, m), v (c, n), u (c, m), out_x (c, n), out_y (c, m), all float32. Of the blocks
     of rows only first, first + stride, ... are done. If symmetric, y is x, out_y is out_x and only
     tiles on and above the diagonal are computed; a tile above counts twice in the sum.
+    GAUSSIAN is a product with the kernel; the other modes are weights of gradients, where a point
+    does not pull itself: its weight, the largest, would only leave rounding.
     If differences, v and u are points and what is summed is w_ij (v_i - u_j), for weights so large
     that the difference of two sums would lose it.
     """
@@ -269,6 +271,8 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
                         squares(x, i + g, y, column, line)
                         part = weigh(mode, line, scales, factors, steps, spare)
                         value += (2.0 if symmetric and both else 1.0) * part
+                        if mode != GAUSSIAN and not both:
+                            line[i + g - column] = np.float32(0)
                     else:
                         w[g, :count] = np.float32(0)
                     for c in range(width):

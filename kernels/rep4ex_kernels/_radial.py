@@ -75,7 +75,10 @@ class PairSums:
                 tile.fill_diagonal_(0.0)
             weights, sums = self._kernel(tile, diagonal)
             value += float(sums.sum(dtype=torch.float64)) * (1 if diagonal else 2)
-            if not diagonal:
+            if diagonal:
+                # A point does not pull itself: its weight, the largest, would only leave rounding.
+                weights.fill_diagonal_(0.0)
+            else:
                 total[:, columns].addmm_(side.columns[:, rows], weights)
             total[:, rows].addmm_(side.columns[:, columns], weights.T)
         gradient = 2 * _gradient(side, total)

@@ -22,7 +22,7 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
         device = tensors[0].device.type if tensors else "cpu"
-        if device not in ("cpu", "cuda"):
+        if device not in ("cpu", "cuda") or not torch.is_autocast_enabled(device):
             return function(*args, **kwargs)
         with torch.autocast(device_type=device, enabled=False):
             return function(*args, **kwargs)

@@ -37,6 +37,24 @@ def test_forced_numba_raises_where_it_cannot_run(monkeypatch):
         energy_distance(x, x, backend="numba")
 
 
+@pytest.mark.parametrize("width", [0.01, 100.0])
+def test_a_forced_float32_backend_is_not_replaced_where_float64_is_needed(width):
+    x, y = torch.randn(99, 2), torch.randn(99, 2)
+    calls = {
+        "mmr": lambda b: mmr_penalty(x, y, 100.0, backend=b),
+        "mmd": lambda b: mmd2(x, y, bandwidths=width, backend=b),
+        "hsic": lambda b: hsic(x, y, 1.0, width, backend=b),
+    }
+    for op, call in calls.items():
+        with pytest.raises(
+            BackendError, match=f"'numba' cannot run {op}: the bandwidth is so wide"
+        ):
+            call("numba")
+        assert torch.allclose(call("torch"), call("reference"), rtol=1e-5)
+    with pytest.raises(BackendError, match="'numba' cannot run mmd imq: it has no such path"):
+        mmd2(x, y, "imq", 1.0, backend="numba")
+
+
 def test_unknown_names_are_listed(monkeypatch):
     with pytest.raises(BackendError, match="backend: expected one of auto, reference"):
         energy_distance(torch.randn(9, 2), torch.randn(9, 2), backend="cuda")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from rep4ex_kernels import InvariancePenalty, KernelInputError, mmr_penalty
+from rep4ex_kernels import BackendError, InvariancePenalty, KernelInputError, mmr_penalty
 from rep4ex_kernels.mmr import reference
 
 
@@ -32,6 +32,54 @@ def test_value_and_gradient(statistic, k, path):
     truth.backward()
     assert abs(float(value) - float(truth)) < 3e-5 * float(exact(phi, fitted, a, "v"))
     assert (x.grad - y.grad).norm() < 1e-4 * y.grad.norm()
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+@pytest.mark.parametrize(("n", "d", "leading"), [(64, 1, ()), (257, 2, (2, 3)), (1000, 17, ())])
+def test_paths_of_the_factorised_penalty(backend, n, d, leading):
+    generator = torch.Generator().manual_seed(n)
+    a = torch.randn(n, 1, generator=generator) + 1000
+    phi = torch.randn(*leading, n, d, generator=generator) + 100 + torch.sin(3 * a)
+    fitted = InvariancePenalty.fit(a)
+    assert fitted.path == "factorised"
+    x, y = phi.clone().requires_grad_(), phi.double().requires_grad_()
+    value, truth = fitted(x, backend=backend), exact(y, fitted, a - 1000, "v")
+    assert value.shape == leading
+    factors = torch.randn(leading, generator=generator)
+    (value * factors).sum().backward()
+    (truth * factors).sum().backward()
+    assert ((value - truth).abs() < 3e-5 * truth).all()
+    assert (x.grad - y.grad).norm() < 1e-4 * y.grad.norm()
+    with torch.no_grad():
+        assert torch.equal(fitted(x, backend=backend), value)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_second_derivative_of_the_factorised_penalty(backend):
+    phi, a = problem(100)
+    fitted = InvariancePenalty.fit(a)
+    direction = torch.randn_like(phi)
+    x = phi.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(fitted(x, backend=backend), x, create_graph=True)
+    (product,) = torch.autograd.grad((gradient * direction).sum(), x)
+    # A quadratic form: its Hessian is 2 F F' / n^2 wherever it is taken.
+    F = fitted.features.double()
+    expected = 2 * F @ (F.T @ direction.double()) / 100**2
+    assert (product - expected).norm() < 1e-4 * expected.norm()
+
+
+def test_forced_backends_of_the_penalty_are_never_replaced():
+    phi, a = problem(100)
+    fitted = InvariancePenalty.fit(a)
+    assert torch.allclose(fitted(phi, backend="reference"), fitted(phi), rtol=1e-4)
+    with pytest.raises(BackendError, match="'triton' cannot run invariance_penalty"):
+        fitted(phi, backend="triton")
+    with pytest.raises(BackendError, match="float32"):
+        fitted(phi.double(), backend="numba")
+    with pytest.raises(BackendError, match="mini-batches"):
+        fitted(phi[:9], torch.arange(9), backend="numba")
+    with pytest.raises(BackendError, match=r"torch\.func"):
+        torch.func.grad(lambda x: fitted(x, backend="numba"))(phi)
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-5, 1e-8])

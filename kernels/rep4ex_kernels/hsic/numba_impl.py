@@ -57,21 +57,21 @@ def _criterion(
     rows_y, shift_y, _, rounding_y = _centring(y, float(scales[1]), unbiased)
     columns_x, columns_y = with_ones(x), with_ones(y)
 
-    def work(first: int, stride: int) -> tuple[Array, Array]:
+    def work(first: int, stride: int) -> tuple[Array, Array, float]:
         out_x, out_y = np.zeros_like(columns_x), np.zeros_like(columns_y)
-        centred_sums(
+        own = centred_sums(
             columns_x, columns_y, scales[0], scales[1], rows_x, rows_y, shift_x, shift_y,
             unbiased, first, stride, out_x, out_y,
         )  # fmt: skip
-        return out_x, out_y
+        return out_x, out_y, float(own)
 
     parts = in_threads(-(-n // BLOCK), work)
-    total_x, total_y = (sum(part[side] for part in parts) for side in range(2))
+    total_x, total_y, own = (sum(part[i] for part in parts) for i in range(3))
     # Rounding of beta is the same in every pair and does not average out; take it back.
-    value = (float(total_x[0].sum(dtype=np.float64)) + float(sums_x @ rounding_y)) * factor
+    value = float(total_x[0].sum(dtype=np.float64)) + own + float(sums_x @ rounding_y)
     grad_x = (x * total_x[:1] - total_x[1:]) * np.float32(-2 * factor / h_x**2)
     grad_y = (y * total_y[:1] - total_y[1:]) * np.float32(-2 * factor / h_y**2)
-    return value, torch.from_numpy(grad_x).T, torch.from_numpy(grad_y).T
+    return value * factor, torch.from_numpy(grad_x).T, torch.from_numpy(grad_y).T
 
 
 def _centring(
@@ -105,10 +105,12 @@ def centre_rows(K: Any, L: Any, k: Any, l: Any, ki: Any, li: Any) -> None:  # no
 def centred_sums(
     x: Any, y: Any, scale_x: Any, scale_y: Any, rows_x: Any, rows_y: Any, shift_x: Any,
     shift_y: Any, unbiased: Any, first: Any, stride: Any, out_x: Any, out_y: Any,
-) -> None:  # fmt: skip
+) -> Any:  # fmt: skip
     """Add the centred weights times [1, points] to out_x (1 + p, n) and out_y (1 + q, n).
 
-    x and y hold ones in their first row, which adds nothing to differences.
+    x and y hold ones in their first row, which adds nothing to differences. The weights of points
+    with themselves are left out: they do not pull, and would only leave rounding. Returns their sum
+    for the value.
     """
     n = x.shape[1]
     K, L = np.empty((GROUP, BLOCK), np.float32), np.empty((GROUP, BLOCK), np.float32)
@@ -116,6 +118,7 @@ def centred_sums(
     own_x, own_y = np.zeros((GROUP, len(x)), np.float32), np.zeros((GROUP, len(y)), np.float32)
     acc_x, acc_y = np.zeros((GROUP, len(x)), np.float32), np.zeros((GROUP, len(y)), np.float32)
     points_x, points_y = x[1:], y[1:]
+    own = 0.0
     for block in range(first, (n + BLOCK - 1) // BLOCK, stride):
         row = block * BLOCK
         for column in range(row, n, BLOCK):
@@ -142,6 +145,10 @@ def centred_sums(
                         kg, lg, rows_x[column : column + count], rows_y[column : column + count],
                         shift_x[i + g], shift_y[i + g],
                     )  # fmt: skip
+                    if not both:
+                        own += kg[i + g - column]
+                        kg[i + g - column] = np.float32(0)
+                        lg[i + g - column] = np.float32(0)
                     own_x[g, :] = x[:, i + g]
                     own_y[g, :] = y[:, i + g]
                 accumulate(K, count, x, column, own_x, acc_x, tile_x, both)
@@ -152,3 +159,4 @@ def centred_sums(
             if both:
                 out_x[:, column : column + count] += tile_x[:, :count]
                 out_y[:, column : column + count] += tile_y[:, :count]
+    return own

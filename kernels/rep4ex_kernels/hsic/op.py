@@ -13,7 +13,12 @@ from rep4ex_kernels._checks import (
     check_same_rows,
 )
 from rep4ex_kernels._conditioning import gradient_needs_float64
-from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._dispatch import (
+    choose_backend,
+    float64_backend,
+    implementation,
+    requested_backend,
+)
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
 from rep4ex_kernels._two_sample import centre, read_samples, with_gradients
 from rep4ex_kernels.bandwidth.op import read_bandwidth
@@ -98,11 +103,12 @@ def _hsic_op(
     check_positive("bandwidth_y", bandwidth_y)
     a, b = centre(x), centre(y)
     dtype = x.dtype
-    if dtype != torch.float64 and precision == "precise":
-        pairs = ((a, bandwidth_x), (b, bandwidth_y))
-        if any(gradient_needs_float64(points, width[:, None]) for points, width in pairs):
-            dtype, request = torch.float64, "torch"
     name = choose_backend("hsic", request, x.device, dtype, x.shape[-1] + y.shape[-1])
+    pairs = ((a, bandwidth_x), (b, bandwidth_y))
+    if name != "triton" and any(
+        gradient_needs_float64(points, width[:, None], precision) for points, width in pairs
+    ):
+        dtype, name = torch.float64, float64_backend("hsic", request)
     run = implementation("hsic", name).hsic_pass
     widths = (bandwidth_x.to(dtype), bandwidth_y.to(dtype))
     results = run(a.to(dtype), b.to(dtype), *widths, unbiased, precision)

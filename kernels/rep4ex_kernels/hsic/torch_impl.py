@@ -70,6 +70,7 @@ class _Side:
         self._bandwidth = bandwidth
         self.columns = torch.cat([torch.ones_like(points[:, :1]), points], 1).T.contiguous()
         self.total = torch.zeros_like(self.columns)
+        self.own = 0.0
         self._spare = torch.empty(TILE * TILE, dtype=points.dtype, device=points.device)
 
     def __len__(self) -> int:
@@ -109,8 +110,15 @@ class _Side:
         return centred.mul_(own)
 
     def add(self, rows: slice, columns: slice, weights: Tensor, diagonal: bool) -> None:
-        """Add a tile of weights to the sums of weights times [1, points]."""
-        if not diagonal:
+        """Add a tile of weights to the sums of weights times [1, points].
+
+        A point does not pull itself: its weight, the largest, would only leave rounding in the
+        gradient. It is summed apart, for the value.
+        """
+        if diagonal:
+            self.own += float(weights.diagonal().sum(dtype=torch.float64))
+            weights.fill_diagonal_(0.0)
+        else:
             self.total[:, columns].addmm_(self.columns[:, rows], weights)
         self.total[:, rows].addmm_(self.columns[:, columns], weights.T)
 
@@ -131,5 +139,5 @@ def _criterion(x: _Side, y: _Side, unbiased: bool) -> tuple[float, Tensor, Tenso
         y.add(rows, columns, y.weights(K, *part_x, L), diagonal)
     # Rounding of beta is the same in every pair and does not average out; take it back.
     shift = float(centring_x.sums @ centring_y.rounding)
-    value = (float(x.total[0].sum(dtype=torch.float64)) + shift) * factor
+    value = (float(x.total[0].sum(dtype=torch.float64)) + x.own + shift) * factor
     return value, x.gradient(factor), y.gradient(factor)

@@ -8,6 +8,8 @@ the rank does not pay, the dense pass of `mmr_penalty` with the projection kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -20,13 +22,15 @@ from rep4ex_kernels._checks import (
     check_rows,
     check_same_device,
 )
-from rep4ex_kernels._dispatch import requested_backend
+from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
 from rep4ex_kernels._least_squares import orthonormal_basis
 from rep4ex_kernels._registration import full_precision
 from rep4ex_kernels._tiles import scale_points
 from rep4ex_kernels.bandwidth.op import read_bandwidth
-from rep4ex_kernels.errors import KernelInputError
+from rep4ex_kernels.errors import BackendError, KernelInputError
+from rep4ex_kernels.invariance_penalty import torch_impl
 from rep4ex_kernels.invariance_penalty.factorisation import Factorisation, factorise
+from rep4ex_kernels.mmr import reference
 from rep4ex_kernels.mmr.op import (
     STATISTICS,
     _kernel_product_op,
@@ -50,8 +54,6 @@ class InvariancePenalty:
         self._basis = basis
         self._factorisation = factorisation
         self._features = factorisation.features.to(points.dtype).contiguous()
-        # F' / n with rows along the data: the matrix library is five times faster on d x n times
-        # n x rank, and on d x rank times rank x n in the backward pass, than on the transposes.
         self._rows = (factorisation.features.T / len(points)).to(points.dtype).contiguous()
         self._squares = factorisation.features.square().sum(1)
         self._kernel_basis: Tensor | None = None
@@ -155,7 +157,8 @@ class InvariancePenalty:
             index: rows of the training actions, int32 or int64.
             statistic: "v" or "u".
             precision: of the dense path; see `mmr_penalty`.
-            backend: of the dense path; see `mmr_penalty`.
+            backend: as in `mmr_penalty`. The factorised path has "torch" and "numba", mini-batches
+                "torch"; "reference" is the dense formula and knows no index.
 
         Raises:
             KernelInputError: rows or device that do not match the actions, an index out of range.
@@ -166,8 +169,14 @@ class InvariancePenalty:
         check_choice("precision", precision, PRECISIONS)
         check_same_device("actions", self._points, "representation", phi)
         request = requested_backend(backend)
-        phi = phi.to(torch.promote_types(phi.dtype, self._points.dtype))
+        if phi.dtype != self._points.dtype:
+            phi = phi.to(torch.promote_types(phi.dtype, self._points.dtype))
         if index is not None:
+            if request not in ("auto", "torch"):
+                raise BackendError(
+                    f"backend {request!r} cannot run mini-batches of the invariance penalty; "
+                    "use backend='torch'"
+                )
             return self._batch(phi, self._check_index(phi, index), statistic)
         if phi.shape[-2] != len(self._points):
             raise KernelInputError(
@@ -176,23 +185,41 @@ class InvariancePenalty:
                 f"n = {phi.shape[-2]}",
                 "pass index= for a mini-batch",
             )
+        if request == "reference":
+            value = reference.mmr_penalty(phi, self._points, self._width(1)[0], statistic)
+            return value.to(phi.dtype)
         if self.path == "factorised":
-            return self._factorised(phi, statistic)
+            return self._factorised(phi, statistic, request)
         return self._dense(phi, statistic, precision, request)
 
-    def _factorised(self, phi: Tensor, statistic: str) -> Tensor:
-        n = phi.shape[-2]
-        # F' 1 = 0, so the shift is a constant and only keeps a large mean from costing digits.
-        centred = phi - phi.mean(-2, keepdim=True).detach()
-        moments = centred.mT.contiguous() @ self._rows.to(phi.dtype).mT
-        value = (moments * moments).sum((-1, -2))
+    def _factorised(self, phi: Tensor, statistic: str, request: str) -> Tensor:
+        squared_moments = self._squared_moments(phi, request)
+        rows = self._rows if self._rows.dtype == phi.dtype else self._rows.to(phi.dtype)
+        value = squared_moments(phi, rows)
         if statistic == "v":
             return value
+        n = phi.shape[-2]
         basis = self._basis
-        wide = centred.to(torch.float64)
+        wide = phi.to(torch.float64)
+        wide = wide - wide.mean(-2, keepdim=True)
         residual = wide - basis @ (basis.mT @ wide)
         own = (self._squares * residual.square().sum(-1)).sum(-1)
         return (value * n**2 - own.to(value.dtype)) / (n * (n - 1))
+
+    def _squared_moments(self, phi: Tensor, request: str) -> Callable[[Tensor, Tensor], Tensor]:
+        if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+            # They see torch operations only.
+            if request not in ("auto", "torch"):
+                raise BackendError(
+                    f"backend {request!r} cannot run the factorised invariance penalty under "
+                    "torch.func or torch.compile; use backend='torch'"
+                )
+            return torch_impl.squared_moments
+        width = phi.shape[-1] * self.rank
+        name = choose_backend("invariance_penalty", request, phi.device, phi.dtype, width)
+        run: Callable[[Tensor, Tensor], Tensor]
+        run = implementation("invariance_penalty", name).squared_moments
+        return run
 
     def _dense(self, phi: Tensor, statistic: str, precision: str, request: str) -> Tensor:
         leading = phi.shape[:-2]
@@ -201,7 +228,6 @@ class InvariancePenalty:
         points = self._points.expand(batches, -1, -1).contiguous()
         basis = self._basis.expand(batches, -1, -1)
         width = self._width(batches)
-        request = "torch" if request == "reference" else request
         value = penalty_on_basis(flat, points, basis, width, statistic, precision, request)
         return value.to(phi.dtype).reshape(leading)
 

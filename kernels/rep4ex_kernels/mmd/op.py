@@ -9,7 +9,12 @@ from torch import Tensor
 
 from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite, check_positive
 from rep4ex_kernels._conditioning import gradient_needs_float64
-from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._dispatch import (
+    choose_backend,
+    float64_backend,
+    implementation,
+    requested_backend,
+)
 from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
 from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
@@ -116,12 +121,13 @@ def _mmd_op(
     check_positive("bandwidths", bandwidths)
     a, b = centre_together(x, y)
     dtype = x.dtype
-    if dtype != torch.float64 and precision == "precise":
+    op = "mmd" if kernel == "gaussian" else f"mmd {kernel}"
+    name = choose_backend(op, request, x.device, dtype, x.shape[-1])
+    if name != "triton":
         pooled = torch.cat([a, b], dim=1)
-        close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS
-        if close or gradient_needs_float64(pooled, bandwidths):
-            dtype, request = torch.float64, "torch"
-    name = choose_backend("mmd", request, x.device, dtype, x.shape[-1])
+        close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS and precision == "precise"
+        if close or gradient_needs_float64(pooled, bandwidths, precision):
+            dtype, name = torch.float64, float64_backend(op, request)
     run = implementation("mmd", name).mmd_pass
     results = run(a.to(dtype), b.to(dtype), kernel, bandwidths.to(dtype), unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)

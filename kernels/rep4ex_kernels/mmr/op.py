@@ -27,7 +27,12 @@ from rep4ex_kernels._checks import (
     working_dtype,
 )
 from rep4ex_kernels._conditioning import needs_float64
-from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
+from rep4ex_kernels._dispatch import (
+    choose_backend,
+    float64_backend,
+    implementation,
+    requested_backend,
+)
 from rep4ex_kernels._least_squares import orthonormal_basis
 from rep4ex_kernels._registration import apply, full_precision, register_batched_vmap
 from rep4ex_kernels.bandwidth.op import read_bandwidth
@@ -157,10 +162,10 @@ def _kernel_product_op(
     check_positive("bandwidth", bandwidth)
     check_finite("representation", values)
     dtype = points.dtype
-    if dtype != torch.float64 and precision == "precise" and needs_float64(points, bandwidth):
-        dtype, request = torch.float64, "torch"
     width = points.shape[-1] + values.shape[-1]
     name = choose_backend("mmr", request, points.device, dtype, width)
+    if name != "triton" and needs_float64(points, bandwidth, precision):
+        dtype, name = torch.float64, float64_backend("mmr", request)
     run = implementation("mmr", name).kernel_product
     product: Tensor = run(
         points.to(dtype), values.to(dtype).contiguous(), bandwidth.to(dtype), precision
