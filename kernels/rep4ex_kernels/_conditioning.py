@@ -24,8 +24,8 @@ _LARGEST_SPREAD = {"precise": 300.0, "fast": 3000.0}  # max |x|^2 / h^2
 def needs_float64(points: Tensor, bandwidth: Tensor, precision: str) -> bool:
     """Say whether the bandwidth is too wide for float32 in any problem.
 
-    points (B, n, k) centred, bandwidth (B,). False for points in float64. While a CUDA graph is captured the answer is no: the
-    device cannot be asked.
+    points (B, n, k) centred, bandwidth (B,). False for points in float64, and while a
+    CUDA graph is captured: the device cannot be asked.
     """
     if _no_question(points):
         return False

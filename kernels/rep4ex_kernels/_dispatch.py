@@ -19,9 +19,9 @@ from rep4ex_kernels.errors import BackendError
 ENVIRONMENT_VARIABLE = "REP4EX_KERNELS_BACKEND"
 BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 
-# Ops with a compiled CPU path, and the widest (points + values, or rank x columns for the factorised
-# penalty) for which it beats torch's matrix products; wider problems are bound by the product, where
-# the library is better.
+# Ops with a compiled CPU path, and the widest (points + values; rank x columns for the factorised
+# penalty) for which it beats torch's matrix products; wider problems are bound by the product,
+# where the library is better.
 _NUMBA_MAX_WIDTH = {"mmr": 20, "mmd": 12, "energy": 12, "hsic": 20, "invariance_penalty": 128}
 _TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})
 
@@ -73,9 +73,9 @@ def float64_backend(op: str, request: str) -> str:
     """
     if request == "numba":
         raise BackendError(
-            f"backend 'numba' cannot run {op}: the bandwidth is so wide or so narrow for these data "
-            "that float32 does not give the accuracy promised; use backend='torch', which computes "
-            "such problems in float64"
+            f"backend 'numba' cannot run {op}: the bandwidth is so wide or so narrow for these "
+            "data that float32 does not give the accuracy promised; use backend='torch', which "
+            "computes such problems in float64"
         )
     return "torch"
 
@@ -96,6 +96,10 @@ def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype) -> s
         return f"it computes in float32, the tensors are {dtype}; use backend='torch'"
     if not _installed(name):
         return f"{name} is not installed; pip install 'rep4ex-bench[{name}]'"
+    return _wrong_device(name, device)
+
+
+def _wrong_device(name: str, device: torch.device) -> str:
     if name == "numba" and device.type != "cpu":
         return f"it runs on the CPU, the tensors are on {device}"
     interpreted = name == "triton" and os.environ.get("TRITON_INTERPRET") == "1"

@@ -19,7 +19,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 GAUSSIAN, GAUSSIANS, ROOT = 0, 1, 2
-BLOCK = 256
+ROWS = 256  # of a tile; on the diagonal, where symmetry saves nothing, tiles are as wide
+COLUMNS = 1024  # the longest loop: long enough to forget its start, short enough for the cache
 GROUP = 4
 
 
@@ -171,14 +172,30 @@ def accumulate_differences(
 
 
 @njit(fastmath=True)
-def gaussian_row(w: Any, scale: Any) -> Any:
-    """w = exp2(scale w); returns its sum."""
-    total = np.float32(0)
-    for j in range(len(w)):
-        value = exp2(w[j] * scale)
-        w[j] = value
-        total += value
-    return total
+def gaussian_line(x: Any, i: Any, y: Any, start: Any, scale: Any, out: Any) -> None:
+    """out[j] = exp2(scale |x_i - y_(start + j)|^2); up to four features in one loop."""
+    count, k = len(out), len(x)
+    stop = start + count
+    if k == 1:
+        x0, y0 = x[0, i], y[0, start:stop]
+        for j in range(count):
+            d0 = x0 - y0[j]
+            out[j] = exp2(d0 * d0 * scale)
+    elif k == 2:
+        x0, x1, y0, y1 = x[0, i], x[1, i], y[0, start:stop], y[1, start:stop]
+        for j in range(count):
+            d0, d1 = x0 - y0[j], x1 - y1[j]
+            out[j] = exp2((d0 * d0 + d1 * d1) * scale)
+    elif k == 4:
+        x0, x1, x2, x3 = x[0, i], x[1, i], x[2, i], x[3, i]
+        y0, y1, y2, y3 = y[0, start:stop], y[1, start:stop], y[2, start:stop], y[3, start:stop]
+        for j in range(count):
+            d0, d1, d2, d3 = x0 - y0[j], x1 - y1[j], x2 - y2[j], x3 - y3[j]
+            out[j] = exp2((d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3) * scale)
+    else:
+        squares(x, i, y, start, out)
+        for j in range(count):
+            out[j] = exp2(out[j] * scale)
 
 
 @njit(fastmath=True)
@@ -226,10 +243,18 @@ def gaussians_row(w: Any, scales: Any, factors: Any, steps: Any, kernel: Any, mi
 
 
 @njit(fastmath=True)
-def weigh(mode: Any, w: Any, scales: Any, factors: Any, steps: Any, spare: Any) -> Any:
-    """Turn squares into weights; return the sum of the kernel over the row."""
+def weigh(
+    mode: Any, x: Any, i: Any, y: Any, start: Any, w: Any, scales: Any, factors: Any, steps: Any,
+    spare: Any,
+) -> Any:  # fmt: skip
+    """w[j] = weight of x_i and y_(start + j); returns the sum of the kernel over the row.
+
+    GAUSSIAN, of which nobody asks it, returns zero.
+    """
     if mode == GAUSSIAN:
-        return gaussian_row(w, scales[0])
+        gaussian_line(x, i, y, start, scales[0], w)
+        return np.float32(0)
+    squares(x, i, y, start, w)
     if mode == ROOT:
         return root_row(w)
     return gaussians_row(w, scales, factors, steps, spare[0, : len(w)], spare[1, : len(w)])
@@ -240,7 +265,7 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
     x: Any, y: Any, v: Any, u: Any, symmetric: Any, mode: Any, scales: Any, factors: Any,
     steps: Any, differences: Any, first: Any, stride: Any, out_x: Any, out_y: Any,
 ) -> Any:  # fmt: skip
-    """Add sum_j w_ij u_j to out_x and sum_i w_ij v_i to out_y; return sum_ij k_ij.
+    """Add sum_j w_ij u_j to out_x and sum_i w_ij v_i to out_y; return sum_ij k_ij (not GAUSSIAN).
 
     x (k, n), y (k, m), v (c, n), u (c, m), out_x (c, n), out_y (c, m), all float32. Of the blocks
     of rows only first, first + stride, ... are done. If symmetric, y is x, out_y is out_x and only
@@ -251,25 +276,28 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
     that the difference of two sums would lose it.
     """
     n, m, width = x.shape[1], y.shape[1], len(v)
-    w = np.empty((GROUP, BLOCK), np.float32)
-    spare = np.empty((2, BLOCK), np.float32)
+    w = np.empty((GROUP, COLUMNS), np.float32)
+    spare = np.empty((2, COLUMNS), np.float32)
     vi = np.zeros((GROUP, width), np.float32)
     acc = np.zeros((GROUP, width), np.float32)
-    tile = np.zeros((width, BLOCK), np.float32)
+    tile = np.zeros((width, COLUMNS), np.float32)
     value = 0.0
-    for block in range(first, (n + BLOCK - 1) // BLOCK, stride):
-        row = block * BLOCK
-        for column in range(row if symmetric else 0, m, BLOCK):
-            count = min(BLOCK, m - column)
+    for block in range(first, (n + ROWS - 1) // ROWS, stride):
+        row = block * ROWS
+        last = min(row + ROWS, n)
+        column = row if symmetric else 0
+        while column < m:
             both = not (symmetric and column == row)
-            tile[:, :] = np.float32(0)
-            for i in range(row, min(row + BLOCK, n), GROUP):
-                rows = min(GROUP, n - i)
+            count = min(COLUMNS if both else ROWS, m - column)
+            tile[:, :count] = np.float32(0)
+            for i in range(row, last, GROUP):
+                rows = min(GROUP, last - i)
                 for g in range(GROUP):
                     if g < rows:
                         line = w[g, :count]
-                        squares(x, i + g, y, column, line)
-                        part = weigh(mode, line, scales, factors, steps, spare)
+                        part = weigh(
+                            mode, x, i + g, y, column, line, scales, factors, steps, spare
+                        )
                         value += (2.0 if symmetric and both else 1.0) * part
                         if mode != GAUSSIAN and not both:
                             line[i + g - column] = np.float32(0)
@@ -289,4 +317,5 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
                 for c in range(width):
                     for j in range(count):
                         out_y[c, column + j] += tile[c, j]
+            column += count
     return value

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rep4ex_kernels._numba_pairs import BLOCK, pair_sums
+from rep4ex_kernels._numba_pairs import ROWS, pair_sums
 
 Array = NDArray[np.float32]
 
@@ -74,7 +74,7 @@ def symmetric(points: Array, values: Array, weighting: Weighting) -> tuple[Array
         value = pair_sums(points, points, values, values, True, *weighting, first, stride, out, out)
         return out, float(value)
 
-    parts = in_threads(-(-points.shape[1] // BLOCK), work)
+    parts = in_threads(-(-points.shape[1] // ROWS), work)
     return sum(part[0] for part in parts), sum(part[1] for part in parts)
 
 
@@ -88,6 +88,6 @@ def cross(
         value = pair_sums(x, y, values_x, values_y, False, *weighting, first, stride, out_x, out_y)
         return out_x, out_y, float(value)
 
-    parts = in_threads(-(-x.shape[1] // BLOCK), work)
+    parts = in_threads(-(-x.shape[1] // ROWS), work)
     out_x, out_y, value = (sum(part[i] for part in parts) for i in range(3))
     return out_x, out_y, value

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rep4ex_kernels._numba_pairs import (
-    BLOCK,
+    COLUMNS,
     GAUSSIAN,
     GROUP,
+    ROWS,
     accumulate,
-    gaussian_row,
-    squares,
+    gaussian_line,
 )
 from rep4ex_kernels._numba_run import Array, Weighting, across, in_threads, symmetric, with_ones
 
@@ -65,7 +65,7 @@ def _criterion(
         )  # fmt: skip
         return out_x, out_y, float(own)
 
-    parts = in_threads(-(-n // BLOCK), work)
+    parts = in_threads(-(-n // ROWS), work)
     total_x, total_y, own = (sum(part[i] for part in parts) for i in range(3))
     # Rounding of beta is the same in every pair and does not average out; take it back.
     value = float(total_x[0].sum(dtype=np.float64)) + own + float(sums_x @ rounding_y)
@@ -113,37 +113,39 @@ def centred_sums(
     for the value.
     """
     n = x.shape[1]
-    K, L = np.empty((GROUP, BLOCK), np.float32), np.empty((GROUP, BLOCK), np.float32)
-    tile_x, tile_y = np.zeros((len(x), BLOCK), np.float32), np.zeros((len(y), BLOCK), np.float32)
+    K, L = np.empty((GROUP, COLUMNS), np.float32), np.empty((GROUP, COLUMNS), np.float32)
+    tile_x = np.zeros((len(x), COLUMNS), np.float32)
+    tile_y = np.zeros((len(y), COLUMNS), np.float32)
     own_x, own_y = np.zeros((GROUP, len(x)), np.float32), np.zeros((GROUP, len(y)), np.float32)
     acc_x, acc_y = np.zeros((GROUP, len(x)), np.float32), np.zeros((GROUP, len(y)), np.float32)
     points_x, points_y = x[1:], y[1:]
     own = 0.0
-    for block in range(first, (n + BLOCK - 1) // BLOCK, stride):
-        row = block * BLOCK
-        for column in range(row, n, BLOCK):
-            count = min(BLOCK, n - column)
+    for block in range(first, (n + ROWS - 1) // ROWS, stride):
+        row = block * ROWS
+        last = min(row + ROWS, n)
+        column = row
+        while column < n:
             both = column != row
-            tile_x[:, :] = np.float32(0)
-            tile_y[:, :] = np.float32(0)
-            for i in range(row, min(row + BLOCK, n), GROUP):
-                rows = min(GROUP, n - i)
+            count = min(COLUMNS if both else ROWS, n - column)
+            stop = column + count
+            tile_x[:, :count] = np.float32(0)
+            tile_y[:, :count] = np.float32(0)
+            for i in range(row, last, GROUP):
+                rows = min(GROUP, last - i)
                 for g in range(GROUP):
                     if g >= rows:
                         K[g, :count] = np.float32(0)
                         L[g, :count] = np.float32(0)
                         continue
                     kg, lg = K[g, :count], L[g, :count]
-                    squares(points_x, i + g, points_x, column, kg)
-                    squares(points_y, i + g, points_y, column, lg)
-                    gaussian_row(kg, scale_x)
-                    gaussian_row(lg, scale_y)
+                    gaussian_line(points_x, i + g, points_x, column, scale_x, kg)
+                    gaussian_line(points_y, i + g, points_y, column, scale_y, lg)
                     if unbiased and not both:
                         kg[i + g - column] = np.float32(0)
                         lg[i + g - column] = np.float32(0)
                     centre_rows(
-                        kg, lg, rows_x[column : column + count], rows_y[column : column + count],
-                        shift_x[i + g], shift_y[i + g],
+                        kg, lg, rows_x[column:stop], rows_y[column:stop], shift_x[i + g],
+                        shift_y[i + g],
                     )  # fmt: skip
                     if not both:
                         own += kg[i + g - column]
@@ -157,6 +159,7 @@ def centred_sums(
                     out_x[:, i + g] += acc_x[g]
                     out_y[:, i + g] += acc_y[g]
             if both:
-                out_x[:, column : column + count] += tile_x[:, :count]
-                out_y[:, column : column + count] += tile_y[:, :count]
+                out_x[:, column:stop] += tile_x[:, :count]
+                out_y[:, column:stop] += tile_y[:, :count]
+            column += count
     return own

@@ -1,4 +1,4 @@
-"""MMD^2 of Gaussian kernels, compiled for the CPU; the dispatch gives the other kernels to torch."""
+"""MMD^2 of Gaussian kernels, compiled for the CPU; the other kernels are left to torch."""
 
 from __future__ import annotations
 
