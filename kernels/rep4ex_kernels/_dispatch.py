@@ -22,7 +22,7 @@ BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 # Ops with a compiled CPU path, and the widest (points + values; rank x columns for the factorised
 # penalty) for which it beats torch's matrix products; wider problems are bound by the product,
 # where the library is better.
-_NUMBA_MAX_WIDTH = {"mmr": 20, "mmd": 12, "energy": 12, "hsic": 20, "invariance_penalty": 128}
+_NUMBA_MAX_WIDTH = {"mmr": 32, "mmd": 20, "energy": 24, "hsic": 40, "invariance_penalty": 128}
 _TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})
 
 

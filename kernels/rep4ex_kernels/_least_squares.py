@@ -21,6 +21,9 @@ from rep4ex_kernels.errors import RankDeficientWarning
 # A column, scaled to length one, whose squared distance from the span of the columns before it is
 # below this counts as dependent: distance 5e-7, a few rounding errors of float32.
 _DEPENDENT = 2.5e-13
+# Least eigenvalue of a Gram matrix of unit diagonal from which one whitening is as good as two: it
+# loses the condition squared, 1e-16 / 1e-4.
+_EASY = 1e-4
 # Spread of a constant column after centring, in units of its mean: rounding of float64 only.
 _CONSTANT = 1e-14
 
@@ -187,11 +190,22 @@ def orthonormal_basis(actions: Tensor, warn: bool = True) -> Tensor:
     floor = actions.shape[1] * (_CONSTANT * mean[:, 0]).square()
     gram = basis.mT @ basis
     scale, constant = _scaling(gram, floor)
-    if warn:
-        _inverse(gram, floor, warn)
     basis = basis * torch.where(constant, 0.0, scale)[:, None]
-    for _ in range(2):  # the second pass restores what the first loses to the condition squared
-        values, vectors = torch.linalg.eigh(basis.mT @ basis)
-        kept = values > _DEPENDENT * values[:, -1:].clamp_min(1.0)
-        basis = basis @ (vectors * (torch.where(kept, values, 1.0).rsqrt() * kept)[:, None])
+    basis, least = _whitened(basis)
+    if not bool((least > _EASY).all()):
+        # No pivot is below the least eigenvalue: only here can there be anything to warn of.
+        if warn:
+            _inverse(gram, floor, warn)
+        basis, _ = _whitened(basis)  # restores what the first loses to the condition squared
     return torch.cat([torch.full_like(basis[:, :, :1], actions.shape[1] ** -0.5), basis], dim=2)
+
+
+def _whitened(basis: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a basis of the span of the columns (B, n, k) and the least eigenvalue (B,) of theirs.
+
+    Dependent columns give columns of zeros.
+    """
+    values, vectors = torch.linalg.eigh(basis.mT @ basis)
+    kept = values > _DEPENDENT * values[:, -1:].clamp_min(1.0)
+    scale = torch.where(kept, values, 1.0).rsqrt() * kept
+    return basis @ (vectors * scale[:, None]), values[:, 0]

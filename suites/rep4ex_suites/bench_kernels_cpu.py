@@ -3,7 +3,8 @@
     python -m rep4ex_suites.bench_kernels_cpu [--n 4096] [--repeats 7] [--json FILE] [--only NAME]
 
 Value and gradient, float32, one thread, medians of process times with the 20 % and 80 % quantiles,
-contenders interleaved in one run. The script starts itself again with MALLOC_MMAP_MAX_=0, so that
+contenders interleaved in random order in one run; a step shorter than 2 ms is repeated until it is
+that long. The script starts itself again with MALLOC_MMAP_MAX_=0, so that
 page faults of the naive form's n x n buffers do not count against it.
 """
 
@@ -15,6 +16,7 @@ import importlib.util
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -30,6 +32,7 @@ from rep4ex_kernels import InvariancePenalty, energy_distance, hsic, mmd2, mmr_p
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_MMAP_MAX_": "0"}
 NO_TRIM = {"MALLOC_TRIM_THRESHOLD_": "100000000000"}
+SHORTEST = 2e-3  # seconds of a measurement
 BANDWIDTHS = [1.0, 2.0, 4.0, 8.0, 16.0]
 
 Step = Callable[[], object]
@@ -62,14 +65,20 @@ def parse() -> argparse.Namespace:
 
 
 def interleave(steps: dict[str, Step], repeats: int) -> dict[str, list[float]]:
-    """Process seconds of every step; one round of all after another, two to warm up."""
+    """Process seconds of every step; rounds of all in random order, two to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
+    calls = dict.fromkeys(steps, 1)
+    order = random.Random(0)
     for round_ in range(repeats + 2):
-        for name, step in steps.items():
+        for name in order.sample(list(steps), len(steps)):
             start = time.process_time()
-            step()
+            for _ in range(calls[name]):
+                steps[name]()
+            taken = (time.process_time() - start) / calls[name]
             if round_ >= 2:
-                seconds[name].append(time.process_time() - start)
+                seconds[name].append(taken)
+            else:
+                calls[name] = max(1, round(SHORTEST / taken))
     return seconds
 
 
@@ -95,9 +104,10 @@ def report(case: str, n: int, seconds: dict[str, list[float]]) -> list[dict[str,
 def step(loss: Callable[..., Tensor], *inputs: Tensor) -> Step:
     """One value and gradient of a loss of `inputs`."""
 
+    leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+
     def run() -> None:
-        leaves = [tensor.clone().requires_grad_() for tensor in inputs]
-        loss(*leaves).backward()
+        torch.autograd.grad(loss(*leaves), leaves)
 
     return run
 
