@@ -40,8 +40,10 @@ SPREAD_LIMIT = {"precise": 32.0, "fast": 256.0}
 # The same for one or two features, where the direct form costs no more and is more accurate.
 NARROW_SPREAD_LIMIT = 16.0
 
-# Below this max |z|^2 every m is at most 0.8 and the series to the eighth power is exact to 1e-7.
-SERIES_LIMIT = 0.2
+# Below this max |z|^2 every m is at most four times that, which is where the series holds. There it
+# replaces the exponential, whose rounding is one of a number near one: the part of a wide bandwidth
+# that is left after projection, centring or a difference of means is far smaller.
+SERIES_LIMIT = 0.9
 
 # Up to this many rows fast mode is precise mode: launches bound such problems, not exponentials.
 FAST_ROWS = 2048
@@ -107,18 +109,18 @@ def split_squares(
 
 @triton.jit
 def exponential_remainder(m):
-    """2^16 (exp(-s) - 1 + s), s = m ln 2, for m <= 0.8: 2^16 s^2 (1/2! - s/3! + ... + s^6/8!).
+    """2^-m - 1 + m ln 2 for m <= 4 SERIES_LIMIT, to float32 rounding of itself, not of one.
 
-    Unscaled, the remainders of a wide bandwidth would be subnormal in half precision.
+    m^2 times the polynomial of degree 7 that is nearest in relative error there (1.3e-8).
     """
-    s = m * 0.6931471805599453
-    series = s * (65536.0 / 40320) - (65536.0 / 5040)
-    series = series * s + (65536.0 / 720)
-    series = series * s - (65536.0 / 120)
-    series = series * s + (65536.0 / 24)
-    series = series * s - (65536.0 / 6)
-    series = series * s + (65536.0 / 2)
-    return series * (s * s)
+    series = m * -3.846021299352964e-08 + 1.0092314139432956e-06
+    series = series * m - 1.4369250764145747e-05
+    series = series * m + 0.00015258853273946533
+    series = series * m - 0.0013320352025606665
+    series = series * m + 0.009617525219983911
+    series = series * m - 0.055504001402199826
+    series = series * m + 0.2402265037584
+    return series * (m * m)
 
 
 @triton.jit

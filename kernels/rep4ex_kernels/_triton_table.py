@@ -26,38 +26,95 @@ class Configuration:
     num_stages: int
 
 
-# {architecture: {(K, W): row}}: K the padded width of the points, 0 for direct distances; W the
-# width of the weights. A tile of 128 rows halves the columns' L2 traffic against one of 64. Wide
-# weights need eight warps to keep their sums in registers, except where the distance is direct and
-# needs few itself.
-_EIGHT_WARPS = Configuration(128, 64, 8, 3)
-_FOUR_WARPS = Configuration(128, 64, 4, 3)
-_PAIR_ROWS = {
+# {architecture: {family: {(K, W): row}}}. Families: "product" the Gaussian kernel product of MMR,
+# "gaussian" MMD with one Gaussian bandwidth, "radial" every other radial kernel and the series,
+# "flat" distances of one or two features, "hsic" both passes of HSIC. K is the kernels' constant:
+# 1, 2 or 0 (any) features in the direct form, the padded width in the split form; W is the width of
+# the weights, 0 where there are none.
+_C = Configuration
+_PAIR_ROWS: dict[str, dict[str, dict[tuple[int, int], Configuration]]] = {
     "sm_80": {
-        (0, 32): Configuration(128, 32, 4, 2), (0, 64): _EIGHT_WARPS,
-        (16, 32): _EIGHT_WARPS, (16, 64): _EIGHT_WARPS,
-        (32, 32): _EIGHT_WARPS, (32, 64): _EIGHT_WARPS,
-        (64, 32): _EIGHT_WARPS, (64, 64): _EIGHT_WARPS,
+        "product": {
+            (1, 32): _C(128, 32, 4, 2), (2, 32): _C(128, 32, 4, 2), (0, 32): _C(128, 32, 4, 2),
+            (0, 64): _C(128, 64, 8, 3), (16, 32): _C(128, 64, 8, 3), (16, 64): _C(128, 64, 8, 3),
+            (32, 32): _C(128, 64, 8, 3), (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 64, 8, 3),
+            (64, 64): _C(128, 64, 8, 3),
+        },
+        "gaussian": {
+            (1, 32): _C(64, 32, 4, 2), (2, 32): _C(64, 32, 4, 2), (0, 32): _C(64, 32, 4, 2),
+            (0, 64): _C(128, 64, 8, 3), (16, 32): _C(128, 64, 8, 3), (16, 64): _C(128, 64, 8, 3),
+            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
+        },
+        "radial": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1),
+            (0, 64): _C(128, 32, 8, 1), (16, 32): _C(128, 32, 8, 2), (16, 64): _C(128, 32, 8, 2),
+            (32, 64): _C(128, 32, 8, 2), (64, 64): _C(128, 32, 8, 2),
+        },
+        "flat": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
+        },
+        "hsic": {
+            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
+            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
+            (64, 0): _C(128, 32, 8, 2), (64, 32): _C(128, 32, 8, 2),
+        },
     },
     "sm_90": {
-        (0, 32): _FOUR_WARPS, (0, 64): _FOUR_WARPS,
-        (16, 32): _FOUR_WARPS, (16, 64): _EIGHT_WARPS,
-        (32, 32): _FOUR_WARPS, (32, 64): _EIGHT_WARPS,
-        (64, 32): _FOUR_WARPS, (64, 64): _EIGHT_WARPS,
+        "product": {
+            (1, 32): _C(128, 64, 4, 3), (1, 64): _C(128, 64, 4, 3), (2, 32): _C(128, 64, 4, 3),
+            (2, 64): _C(128, 64, 4, 3), (0, 32): _C(128, 64, 4, 3), (0, 64): _C(128, 64, 4, 3),
+            (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 64, 8, 3), (32, 32): _C(128, 64, 4, 3),
+            (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 64, 4, 3), (64, 64): _C(128, 64, 8, 3),
+        },
+        "gaussian": {
+            (1, 32): _C(128, 64, 4, 3), (2, 32): _C(128, 64, 4, 3), (0, 32): _C(128, 64, 4, 3),
+            (0, 64): _C(128, 64, 4, 3), (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 128, 8, 2),
+            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
+        },
+        "radial": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1),
+            (0, 64): _C(128, 32, 8, 1), (16, 32): _C(128, 32, 8, 2), (16, 64): _C(128, 32, 8, 2),
+            (32, 64): _C(128, 32, 8, 2), (64, 64): _C(128, 32, 8, 2),
+        },
+        "flat": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
+        },
+        "hsic": {
+            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
+            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
+            (64, 0): _C(128, 32, 8, 2), (64, 32): _C(128, 32, 8, 2),
+        },
     },
     "sm_100": {
-        (0, 32): Configuration(128, 32, 4, 2), (0, 64): Configuration(128, 32, 8, 2),
-        (16, 32): _FOUR_WARPS, (16, 64): _FOUR_WARPS,
-        (32, 32): _FOUR_WARPS, (32, 64): _EIGHT_WARPS,
-        (64, 32): Configuration(128, 64, 8, 2), (64, 64): _EIGHT_WARPS,
-    },
-    "gfx942": {
-        (0, 32): Configuration(128, 32, 4, 2), (0, 64): Configuration(128, 32, 4, 2),
-        (16, 32): Configuration(128, 32, 4, 2), (16, 64): Configuration(128, 32, 4, 2),
-        (32, 32): Configuration(128, 32, 4, 2), (32, 64): Configuration(128, 32, 4, 2),
-        (64, 32): Configuration(128, 32, 4, 2), (64, 64): Configuration(128, 32, 4, 2),
+        "product": {
+            (1, 32): _C(128, 32, 4, 2), (1, 64): _C(128, 32, 8, 2), (2, 32): _C(128, 32, 4, 2),
+            (2, 64): _C(128, 32, 8, 2), (0, 32): _C(128, 32, 4, 2), (0, 64): _C(128, 32, 8, 2),
+            (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 64, 4, 3), (32, 32): _C(128, 64, 4, 3),
+            (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 64, 8, 2), (64, 64): _C(128, 64, 8, 3),
+        },
+        "gaussian": {
+            (1, 32): _C(128, 32, 8, 2), (2, 32): _C(128, 32, 8, 2), (0, 32): _C(128, 32, 8, 2),
+            (0, 64): _C(128, 32, 8, 2), (16, 32): _C(128, 64, 8, 3), (16, 64): _C(128, 64, 8, 3),
+            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
+        },
+        "radial": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1),
+            (0, 64): _C(128, 32, 8, 1), (16, 32): _C(128, 32, 8, 2), (16, 64): _C(128, 32, 8, 2),
+            (32, 64): _C(128, 32, 8, 2), (64, 64): _C(128, 32, 8, 2),
+        },
+        "flat": {
+            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
+        },
+        "hsic": {
+            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
+            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(64, 32, 4, 2), (32, 32): _C(64, 32, 4, 2),
+            (64, 0): _C(64, 32, 8, 2), (64, 32): _C(64, 32, 8, 2),
+        },
     },
 }  # fmt: skip
+
+# AMD: no disassembler is shipped, so all that is known of this row is that it compiles.
+_AMD_ROW = Configuration(128, 32, 4, 2)
 
 
 # Least squares: rows (or nothing) and columns of a tile. The moments are a sum of outer products in
@@ -70,36 +127,16 @@ LEAST_SQUARES = {
 LEAST_SQUARES_ROWS = 1024  # rows a program at least
 
 
-def pair_configuration(architecture: str, k_width: int, width: int) -> Configuration:
-    """The row of a kernel that visits all pairs: padded point width (0 direct), weight width."""
-    return _PAIR_ROWS[architecture][k_width, width]
-
-
-def radial_configuration(
-    architecture: str, heavy: bool, k_width: int, width: int, precise: bool
-) -> Configuration:
-    """The row of a radial kernel; heavy ones keep a value and a weight tile alive beside m."""
-    if heavy:
-        return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
-    if architecture == "sm_90" and (k_width, width) == (16, 64):
-        return Configuration(128, 128, 8, 2)
-    if architecture == "sm_80" and (k_width, width) == (0, 32) and precise:
-        return Configuration(64, 32, 4, 2)
-    if architecture == "sm_100":
-        return _EIGHT_WARPS if k_width else Configuration(128, 32, 8, 2)
-    return pair_configuration(architecture, k_width, width)
+def pair_configuration(architecture: str, family: str, k_width: int, width: int) -> Configuration:
+    """The row of a kernel that visits all pairs: family, constant K, width of the weights."""
+    if architecture == "gfx942":
+        return _AMD_ROW
+    return _PAIR_ROWS[architecture][family][k_width, width]
 
 
 def least_squares_tile(height: int) -> tuple[int, int]:
     """(rows, target columns) of a moments tile, so that its float64 products stay in registers."""
     return max(LEAST_SQUARES["moments"].block_m, min(32, 256 // height)), 32 if height <= 64 else 16
-
-
-def hsic_configuration(architecture: str, k_width: int) -> Configuration:
-    """The row of the HSIC kernels, which keep two tiles of distances and two of weights alive."""
-    if architecture == "sm_100" and k_width >= 32:
-        return Configuration(64, 32, 4 if k_width == 32 else 8, 2)
-    return Configuration(128, 32, 8, 2) if k_width else Configuration(128, 32, 8, 1)
 
 
 def widest_weights(architecture: str, features: int) -> int:

@@ -8,16 +8,21 @@ b an affine function of the row sums of L, and the same with the roles of K and 
 unbiased one leaves out the diagonal. The first pass sums the rows of K and L less a level each,
 which Lc does not depend on; the second accumulates the products of K Lc with [x, 1] and of L Kc
 with [y, 1] on the tensor cores. Both distances take the split form, or both the direct one.
+
+Where a bandwidth is wide all values are near one, and HSIC is made of how they depart from one:
+that side works with K - 1, summed as a series, instead of K. Centring does not see the difference.
+The diagonal has no part in a gradient but outweighs all else for narrow bandwidths; it is left out
+of the second pass, and its part of the value is added from the shifts in float64.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from rep4ex_kernels._triton_helpers import (
@@ -25,7 +30,7 @@ from rep4ex_kernels._triton_helpers import (
     CHUNK_COLUMNS,
     MAX_SPLIT_FEATURES,
     ROUTE_DIRECT,
-    ROUTE_SPLIT,
+    SERIES_LIMIT,
     SPREAD_LIMIT,
     PreparedPoints,
     PreparedWeights,
@@ -33,168 +38,16 @@ from rep4ex_kernels._triton_helpers import (
     check_precision,
     column_splits,
     combine_partials,
-    direct_squares,
     power_of_two,
     prepare_points,
     prepare_weights,
     scratch,
-    split_squares,
     stored_points,
-    weighted_sum,
 )
-from rep4ex_kernels._triton_table import BLOCK, architecture_of, hsic_configuration
+from rep4ex_kernels._triton_table import BLOCK, architecture_of, pair_configuration
+from rep4ex_kernels.hsic.triton_kernel import hsic_kernel, row_sums_kernel
 
 WEIGHT_WIDTH = 32  # of each of the two products
-
-
-@triton.jit
-def row_sums_kernel(
-    x_ptr, x_low_ptr, x_norms_ptr, y_ptr, y_low_ptr, y_norms_ptr, levels_ptr,
-    sums_ptr, route_ptr, n_padded, p, q, batches, columns_per_split,
-    DIRECT: tl.constexpr, K: tl.constexpr, ROUTE: tl.constexpr, CHUNK: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-):  # fmt: skip
-    """sums[split, batch, (K, L), rows] of the kernels less their levels.
-
-    Grid (batches * n_padded / BLOCK_M, splits).
-    """
-    tiles = n_padded // BLOCK_M
-    batch = (tl.program_id(0) // tiles).to(tl.int64)
-    row = (tl.program_id(0) % tiles) * BLOCK_M
-    split = tl.program_id(1)
-    if tl.load(route_ptr + batch) != ROUTE:
-        return
-    rows = tl.arange(0, BLOCK_M)
-    x_norms_ptr += batch * n_padded
-    y_norms_ptr += batch * n_padded
-    levels_ptr += 2 * batch * n_padded
-    if DIRECT:
-        x_ptr += batch * n_padded * p
-        y_ptr += batch * n_padded * q
-    else:
-        x_ptr += batch * n_padded * K
-        x_low_ptr += batch * n_padded * K
-        y_ptr += batch * n_padded * K
-        y_low_ptr += batch * n_padded * K
-        offsets = (row + rows)[:, None] * K + tl.arange(0, K)[None, :]
-        x_high, x_low = tl.load(x_ptr + offsets), tl.load(x_low_ptr + offsets)
-        y_high, y_low = tl.load(y_ptr + offsets), tl.load(y_low_ptr + offsets)
-        x_norms, y_norms = tl.load(x_norms_ptr + row + rows), tl.load(y_norms_ptr + row + rows)
-    start = split * columns_per_split
-    stop = tl.minimum(start + columns_per_split, n_padded)
-    x_total = tl.zeros((BLOCK_M,), tl.float32)
-    y_total = tl.zeros((BLOCK_M,), tl.float32)
-    for begin in range(start, stop, CHUNK):
-        x_part = tl.zeros((BLOCK_M,), tl.float32)
-        y_part = tl.zeros((BLOCK_M,), tl.float32)
-        for col in range(begin, tl.minimum(begin + CHUNK, stop), BLOCK_N):
-            if DIRECT:
-                mx = direct_squares(x_ptr, x_norms_ptr, row, col, n_padded, p, 0, BLOCK_M, BLOCK_N)
-                my = direct_squares(y_ptr, y_norms_ptr, row, col, n_padded, q, 0, BLOCK_M, BLOCK_N)
-            else:
-                mx = split_squares(
-                    x_high, x_low, x_norms, x_ptr, x_low_ptr, x_norms_ptr, col, K, BLOCK_N
-                )
-                my = split_squares(
-                    y_high, y_low, y_norms, y_ptr, y_low_ptr, y_norms_ptr, col, K, BLOCK_N
-                )
-            cols = col + tl.arange(0, BLOCK_N)
-            x_level = tl.load(levels_ptr + cols)
-            y_level = tl.load(levels_ptr + n_padded + cols)
-            x_part += tl.sum(tl.exp2(mx * -1.0) - x_level[None, :], 1)
-            y_part += tl.sum(tl.exp2(my * -1.0) - y_level[None, :], 1)
-        x_total += x_part
-        y_total += y_part
-    out = sums_ptr + 2 * (split.to(tl.int64) * batches + batch) * n_padded + row + rows
-    tl.store(out, x_total)
-    tl.store(out + n_padded, y_total)
-
-
-@triton.jit
-def hsic_kernel(  # noqa: PLR0915 - one kernel is one function
-    x_ptr, x_low_ptr, x_norms_ptr, y_ptr, y_low_ptr, y_norms_ptr, shifts_ptr, levels_ptr,
-    x_weights_ptr, y_weights_ptr, x_partial_ptr, y_partial_ptr, values_ptr, route_ptr,
-    n_padded, p, q, batches, columns_per_split,
-    DIRECT: tl.constexpr, K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr,
-    ROUTE: tl.constexpr, CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
-):  # fmt: skip
-    """Partial sums of 1024 K Lc [x, 1] and 1024 L Kc [y, 1], and row sums of 1024 (K - level) Lc.
-
-    Kc = K - shift_i - shift_j with shifts (batch, (K, L), n_padded). Without the factor the weights
-    of wide bandwidths would be subnormal in half precision. Grid (batches * n_padded / BLOCK_M,
-    splits, chunks of weight columns).
-    """
-    tiles = n_padded // BLOCK_M
-    batch = (tl.program_id(0) // tiles).to(tl.int64)
-    row = (tl.program_id(0) % tiles) * BLOCK_M
-    split = tl.program_id(1)
-    if tl.load(route_ptr + batch) != ROUTE:
-        return
-    rows = tl.arange(0, BLOCK_M)
-    wide = tl.arange(0, W)
-    chunk = batch * tl.num_programs(2) + tl.program_id(2)
-    x_norms_ptr += batch * n_padded
-    y_norms_ptr += batch * n_padded
-    x_weights_ptr += chunk * n_padded * W
-    y_weights_ptr += chunk * n_padded * W
-    shifts_ptr += 2 * batch * n_padded
-    levels_ptr += 2 * batch * n_padded
-    x_shift = tl.load(shifts_ptr + row + rows)
-    y_shift = tl.load(shifts_ptr + n_padded + row + rows)
-    if DIRECT:
-        x_ptr += batch * n_padded * p
-        y_ptr += batch * n_padded * q
-    else:
-        x_ptr += batch * n_padded * K
-        x_low_ptr += batch * n_padded * K
-        y_ptr += batch * n_padded * K
-        y_low_ptr += batch * n_padded * K
-        offsets = (row + rows)[:, None] * K + tl.arange(0, K)[None, :]
-        x_high, x_low = tl.load(x_ptr + offsets), tl.load(x_low_ptr + offsets)
-        y_high, y_low = tl.load(y_ptr + offsets), tl.load(y_low_ptr + offsets)
-        x_norms, y_norms = tl.load(x_norms_ptr + row + rows), tl.load(y_norms_ptr + row + rows)
-    start = split * columns_per_split
-    stop = tl.minimum(start + columns_per_split, n_padded)
-    x_total = tl.zeros((BLOCK_M, W), tl.float32)
-    y_total = tl.zeros((BLOCK_M, W), tl.float32)
-    value_total = tl.zeros((BLOCK_M,), tl.float32)
-    for begin in range(start, stop, CHUNK):
-        x_part = tl.zeros((BLOCK_M, W), tl.float32)
-        y_part = tl.zeros((BLOCK_M, W), tl.float32)
-        value_part = tl.zeros((BLOCK_M,), tl.float32)
-        for col in range(begin, tl.minimum(begin + CHUNK, stop), BLOCK_N):
-            if DIRECT:
-                mx = direct_squares(x_ptr, x_norms_ptr, row, col, n_padded, p, 0, BLOCK_M, BLOCK_N)
-                my = direct_squares(y_ptr, y_norms_ptr, row, col, n_padded, q, 0, BLOCK_M, BLOCK_N)
-            else:
-                mx = split_squares(
-                    x_high, x_low, x_norms, x_ptr, x_low_ptr, x_norms_ptr, col, K, BLOCK_N
-                )
-                my = split_squares(
-                    y_high, y_low, y_norms, y_ptr, y_low_ptr, y_norms_ptr, col, K, BLOCK_N
-                )
-            kx, ky = tl.exp2(mx * -1.0), tl.exp2(my * -1.0)
-            cols = col + tl.arange(0, BLOCK_N)
-            kx_centred = (kx - x_shift[:, None]) - tl.load(shifts_ptr + cols)[None, :]
-            ky_centred = (ky - y_shift[:, None]) - tl.load(shifts_ptr + n_padded + cols)[None, :]
-            columns = cols[:, None] * W + wide[None, :]
-            x_weight = kx * (ky_centred * 1024.0)
-            y_weight = ky * (kx_centred * 1024.0)
-            x_part = weighted_sum(x_weight, tl.load(x_weights_ptr + columns), x_part, PRECISE)
-            y_part = weighted_sum(y_weight, tl.load(y_weights_ptr + columns), y_part, PRECISE)
-            # Less its level K multiplies away the rounding of the shifts of L.
-            kx_lowered = kx - tl.load(levels_ptr + cols)[None, :]
-            value_part += tl.sum(kx_lowered * (ky_centred * 1024.0), 1)
-        x_total += x_part
-        y_total += y_part
-        value_total += value_part
-    slot = (split.to(tl.int64) * batches * tl.num_programs(2) + chunk) * n_padded + row
-    place = slot * W + rows[:, None] * W + wide[None, :]
-    tl.store(x_partial_ptr + place, x_total)
-    tl.store(y_partial_ptr + place, y_total)
-    if tl.program_id(2) == 0:
-        sums_ptr = values_ptr + (split.to(tl.int64) * batches + batch) * n_padded + row
-        tl.store(sums_ptr + rows, value_total)
 
 
 @dataclass(frozen=True)
@@ -204,8 +57,14 @@ class Side:
     z: Tensor  # (B, n, features) float64
     scale: Tensor  # (B,) float64
     points: PreparedPoints
-    level: Tensor  # (B,) float32: about the mean kernel value
+    level: Tensor  # (B,) float32: about the mean kernel value, less one for a series
+    series: Tensor  # (B,) bool: the kernel's values are summed less one, as a series
     weights: PreparedWeights  # of [z, 1, 0]
+
+    @property
+    def at_zero(self) -> Tensor:
+        """(B,) float64: what stands for the kernel value at distance zero."""
+        return 1.0 - self.series.double()
 
 
 def hsic_pass(
@@ -228,18 +87,20 @@ def hsic_pass(
         _side(sample, bandwidth, widest, limit)
         for sample, bandwidth in ((x, bandwidth_x), (y, bandwidth_y))
     )
-    route = torch.maximum(a.points.route, b.points.route)
+    form = torch.maximum(a.points.route, b.points.route)
     if widest > MAX_SPLIT_FEATURES:
-        route = torch.full_like(route, ROUTE_DIRECT)
-    a, b = (replace(s, points=replace(s.points, route=route)) for s in (a, b))
-    sums = _row_sums(a, b)
+        form = torch.full_like(form, ROUTE_DIRECT)
+    a, b = (_with_form(side, form) for side in (a, b))
+    route = form + 2 * a.series.int() + 4 * b.series.int()
+    sums = _row_sums(a, b, route)
     shifts, diagonals = _shifts(sums, a, b, unbiased)
-    x_sums, y_sums, values = _weighted(a, b, shifts, precise)
+    x_sums, y_sums, values = _weighted(a, b, shifts, route, precise)
     total = values[:, :n].sum(1) / 1024  # Lc sums to zero, so K may be taken less its level
-    factor = torch.full_like(total, 1 / n**2)
-    if unbiased:  # leave out K_ii Lc_ii, of which K_ii is one
-        total = total - (1 - a.level.double()) * diagonals
+    if unbiased:
         factor = torch.full_like(total, 1 / (n * (n - 3)))
+    else:
+        total = total + (a.at_zero - a.level.double()) * diagonals
+        factor = torch.full_like(total, 1 / n**2)
     grad_x = _gradient(a, x_sums[:, :n], factor)
     grad_y = _gradient(b, y_sums[:, :n], factor)
     value = factor * total
@@ -256,31 +117,49 @@ def _side(sample: Tensor, bandwidth: Tensor, widest: int, limit: float) -> Side:
     z = centred * scale[:, None, None]
     width = power_of_two(widest, 16)
     points = prepare_points(z.float(), (n,), BLOCK, limit, BEYOND, 0.0, width)
-    level = torch.exp2(-2 * z.square().sum(-1).mean(-1)).float()
+    level, series = torch.zeros_like(bandwidth), torch.zeros_like(bandwidth, dtype=torch.bool)
     columns = torch.cat([z, torch.ones_like(z[..., :1])], -1).float()
     columns = torch.nn.functional.pad(columns, (0, widest - features))
-    return Side(z, scale, points, level, prepare_weights(columns, (n,), BLOCK, WEIGHT_WIDTH))
+    weights = prepare_weights(columns, (n,), BLOCK, WEIGHT_WIDTH)
+    return Side(z, scale, points, level, series, weights)
 
 
-def _routes(widest: int) -> tuple[int, ...]:
-    return (ROUTE_SPLIT, ROUTE_DIRECT) if widest <= MAX_SPLIT_FEATURES else (ROUTE_DIRECT,)
+def _with_form(side: Side, form: Tensor) -> Side:
+    """The side with the form (B,) that both take. A direct form of few features is a narrow one."""
+    points = replace(side.points, route=form)
+    series = points.spread < SERIES_LIMIT
+    if points.width:
+        series &= form != ROUTE_DIRECT
+    exponent = 2 * math.log(2) * side.z.square().sum(-1).mean(-1)
+    level = torch.where(series, torch.expm1(-exponent), torch.exp(-exponent)).float()
+    return replace(side, points=points, series=series, level=level)
 
 
-def _row_sums(a: Side, b: Side) -> Tensor:
+def _routes(widest: int) -> Iterator[tuple[int, bool, bool, bool]]:
+    """(code, direct, series of K, series of L) of each launch; one handles a problem."""
+    split = widest <= MAX_SPLIT_FEATURES
+    if split:
+        yield ROUTE_DIRECT, True, False, False
+    for series_x, series_y in itertools.product((False, True), repeat=2):
+        code = (0 if split else ROUTE_DIRECT) + 2 * series_x + 4 * series_y
+        yield code, not split, series_x, series_y
+
+
+def _row_sums(a: Side, b: Side, route: Tensor) -> Tensor:
     """(B, 2, n_padded) float64: row sums of K and L over the real columns, less their levels."""
     batches, n_padded = a.points.sentinels.shape
     tiles = batches * (n_padded // BLOCK)
     splits, per_split = column_splits(tiles, n_padded, BLOCK, a.z.device)
     sums = scratch((splits, batches, 2, n_padded), a.points.planar)
     levels = _levels(a, b)
-    for route in _routes(max(a.z.shape[2], b.z.shape[2])):
-        direct = route == ROUTE_DIRECT
+    for code, direct, series_x, series_y in _routes(max(a.z.shape[2], b.z.shape[2])):
         width = 0 if direct else a.points.width
-        config = hsic_configuration(architecture_of(a.z.device), width)
+        config = pair_configuration(architecture_of(a.z.device), "hsic", width, 0)
         row_sums_kernel[(batches * (n_padded // config.block_m), splits)](
-            *a.points.operands(direct), *b.points.operands(direct), levels, sums, a.points.route,
+            *a.points.operands(direct), *b.points.operands(direct), levels, sums, route,
             n_padded, a.z.shape[2], b.z.shape[2], batches, per_split,
-            DIRECT=direct, K=width, ROUTE=route, CHUNK=CHUNK_COLUMNS,
+            DIRECT=direct, K=width, SERIES_X=series_x, SERIES_Y=series_y,
+            ROUTE=code, CHUNK=CHUNK_COLUMNS,
             BLOCK_M=config.block_m, BLOCK_N=config.block_n,
             num_warps=config.num_warps, num_stages=config.num_stages,
         )  # fmt: skip
@@ -296,22 +175,24 @@ def _levels(a: Side, b: Side) -> Tensor:
 
 
 def _shifts(sums: Tensor, a: Side, b: Side, unbiased: bool) -> tuple[Tensor, Tensor]:
-    """Shifts (B, 2, n_padded) float32 that centre K and L, and sum_i K_ii Lc_ii (B,)."""
+    """Shifts (B, 2, n_padded) float32 that centre K and L, and sum_i Lc_ii (B,)."""
     n = a.z.shape[1]
     levels = torch.stack([a.level, b.level], -1).double()[..., None]
     if unbiased:
-        sums = sums - (1 - levels)  # the diagonal
+        sums = sums - (torch.stack([a.at_zero, b.at_zero], -1)[..., None] - levels)  # the diagonal
         total = sums[..., :n].sum(-1, keepdim=True)
         shifts = sums / (n - 2) - total / (2 * (n - 1) * (n - 2))
     else:
         shifts = sums / n - sums[..., :n].sum(-1, keepdim=True) / (2 * n**2)
     shifts = shifts + levels / 2
-    diagonals = (1 - 2 * shifts[:, 1, :n]).sum(-1)
+    diagonals = (b.at_zero[:, None] - 2 * shifts[:, 1, :n]).sum(-1)
     shifts[..., n:] = 0.0
     return shifts.float().contiguous(), diagonals
 
 
-def _weighted(a: Side, b: Side, shifts: Tensor, precise: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _weighted(
+    a: Side, b: Side, shifts: Tensor, route: Tensor, precise: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Sums of 1024 K Lc [x, 1] and 1024 L Kc [y, 1] (B, n_padded, d); row sums (B, n_padded)."""
     batches, chunks, n_padded, width = a.weights.columns.shape
     tiles = batches * (n_padded // BLOCK)
@@ -320,15 +201,15 @@ def _weighted(a: Side, b: Side, shifts: Tensor, precise: bool) -> tuple[Tensor, 
     x_partial, y_partial = scratch(shape, shifts), scratch(shape, shifts)
     values = scratch((splits, batches, n_padded), shifts)
     levels = _levels(a, b)
-    for route in _routes(max(a.z.shape[2], b.z.shape[2])):
-        direct = route == ROUTE_DIRECT
+    for code, direct, series_x, series_y in _routes(max(a.z.shape[2], b.z.shape[2])):
         k_width = 0 if direct else a.points.width
-        config = hsic_configuration(architecture_of(a.z.device), k_width)
+        config = pair_configuration(architecture_of(a.z.device), "hsic", k_width, width)
         hsic_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *a.points.operands(direct), *b.points.operands(direct), shifts, levels,
-            a.weights.columns, b.weights.columns, x_partial, y_partial, values, a.points.route,
+            a.weights.columns, b.weights.columns, x_partial, y_partial, values, route,
             n_padded, a.z.shape[2], b.z.shape[2], batches, per_split,
-            DIRECT=direct, K=k_width, W=width, PRECISE=precise, ROUTE=route, CHUNK=CHUNK_COLUMNS,
+            DIRECT=direct, K=k_width, W=width, PRECISE=precise,
+            SERIES_X=series_x, SERIES_Y=series_y, ROUTE=code, CHUNK=CHUNK_COLUMNS,
             BLOCK_M=config.block_m, BLOCK_N=config.block_n,
             num_warps=config.num_warps, num_stages=config.num_stages,
         )  # fmt: skip

@@ -45,20 +45,21 @@ from rep4ex_kernels._triton_helpers import (
 from rep4ex_kernels._triton_table import (
     BLOCK,
     architecture_of,
-    radial_configuration,
+    pair_configuration,
     widest_weights,
 )
 from rep4ex_kernels.mmd.triton_kernel import (
     DISTANCE,
     GAUSSIAN,
     GAUSSIAN_MIXTURE,
-    GAUSSIAN_SERIES,
     IMQ,
     KINDS,
     LAPLACE,
     NO_DISTANCE,
     OUTLIER_RATIO,
+    SERIES,
     SPLIT_SPREAD,
+    WEIGHT_CAP,
     radial_kernel,
 )
 
@@ -132,15 +133,30 @@ def _scaling(stacked: Tensor, kind: int, bandwidths: Tensor) -> Scaling:
         if kind == DISTANCE:
             return Scaling(scale.float(), _pairs(h, h), -1 / scale.float().double(), ones, 0.0)
         rate = log2e / (h * scale.float().double()[:, None])
-        return Scaling(scale.float(), _pairs(-rate, rate), ones, ln2 * scale, float(h.shape[1]))
+        gain = _laplace_gain(stacked, rate)
+        factors = _pairs(-rate, rate * gain[:, None])
+        return Scaling(scale.float(), factors, ones, ln2 * scale / gain, float(h.shape[1]))
     least = h.amin(1)
     scale = (math.sqrt(log2e / 2) if kind != IMQ else 1.0) / least
     rate = (least[:, None] / h) ** 2
-    gain = 1.0 if kind == GAUSSIAN else 4096.0 / h.shape[1]  # small weights would be subnormal
+    lift = 1.0 if kind == GAUSSIAN else 4096.0 / h.shape[1]  # small weights would be subnormal
     slope = 1.0 if kind == IMQ else 2 * ln2
     return Scaling(
-        scale.float(), _pairs(-rate, rate * gain), ones, slope / gain * scale, float(h.shape[1])
+        scale.float(), _pairs(-rate, rate * lift), ones, slope / lift * scale, float(h.shape[1])
     )
+
+
+def _laplace_gain(stacked: Tensor, rate: Tensor) -> Tensor:
+    """Power of two (B,) that lifts the weights of narrow kernels out of subnormal numbers.
+
+    The weight of the closest pair that counts stays below the cap, unless there is an outlier:
+    that sets the scale, and the other pairs are close.
+    """
+    squares = stacked.square().sum(-1)
+    outlier = squares.amax(-1) > OUTLIER_RATIO * squares.mean(-1)
+    largest = rate.sum(1) / math.sqrt(NO_DISTANCE[ROUTE_SPLIT])
+    gain = torch.exp2(torch.floor(torch.log2(WEIGHT_CAP.value / largest)))
+    return torch.where(outlier, 1.0, gain.clamp_min(1.0))
 
 
 def _pairs(rates: Tensor, factors: Tensor) -> Tensor:
@@ -150,7 +166,7 @@ def _pairs(rates: Tensor, factors: Tensor) -> Tensor:
 def _route_points(z: Tensor, counts: tuple[int, int], kind: int, precision: str) -> PreparedPoints:
     """Prepared points; for a distance, few features or an outlier take the direct form."""
     sentinel = -BEYOND if kind == DISTANCE else BEYOND
-    series = SERIES_LIMIT if kind == GAUSSIAN else 0.0
+    series = SERIES_LIMIT if kind in SERIES else 0.0
     points = prepare_points(z, counts, BLOCK, SPREAD_LIMIT[precision], sentinel, series)
     if kind not in (DISTANCE, LAPLACE) or points.width == 0:
         return points
@@ -175,14 +191,20 @@ def _level(z: Tensor, points: PreparedPoints, kind: int, scaling: Scaling) -> Te
         level = torch.exp2(-mean[:, None] * rates).sum(1)
     if kind == GAUSSIAN and points.direct_features:
         level = torch.where(points.route == ROUTE_DIRECT, 0.0, level)
-    if kind == GAUSSIAN:
-        level = torch.where(points.route == ROUTE_SERIES, 1.0, level)
+    level = torch.where(points.route == ROUTE_SERIES, scaling.at_zero, level)
     return level.float()
 
 
 def is_flat(kind: int, direct: bool, features: int) -> bool:
     """Whether a launch sums directions on the FMA units instead of products on the tensor cores."""
     return direct and features <= 2 and kind in (DISTANCE, LAPLACE)
+
+
+def radial_family(kind: int, direct: bool, features: int) -> str:
+    """The family of a launch in the configuration table."""
+    if is_flat(kind, direct, features):
+        return "flat"
+    return "gaussian" if kind == GAUSSIAN else "radial"
 
 
 def _launch(
@@ -205,24 +227,21 @@ def _launch(
     splits = first_splits + second_splits
     partial = scratch((splits, batches, chunks, n_padded, width), points.planar)
     values = scratch((splits, batches, 3, n_padded), points.planar)
-    routes = (*points.routes, ROUTE_SERIES) if kind == GAUSSIAN else points.routes
+    routes = (*points.routes, ROUTE_SERIES) if kind in SERIES else points.routes
     for route in routes:
         direct = route == ROUTE_DIRECT or points.width == 0
         series = route == ROUTE_SERIES
-        config = radial_configuration(
-            architecture_of(device),
-            series or kind != GAUSSIAN,
-            0 if direct else points.width,
-            width,
-            precise or series,
+        family = radial_family(SERIES[kind][0] if series else kind, direct, points.features)
+        config = pair_configuration(
+            architecture_of(device), family, points.kernel_width(direct), width
         )
         radial_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *points.operands(direct), weights.columns, scaling.rates, level,
             partial, values, points.route,
-            n_padded, points.features, batches, scaling.rates.shape[1],
-            first, first_splits, per_split, NO_DISTANCE[route],
+            n_padded, points.features, batches, first, first_splits, per_split, NO_DISTANCE[route],
             DIRECT=direct, K=points.kernel_width(direct), W=width,
-            PRECISE=precise or series, KIND=GAUSSIAN_SERIES if series else kind,
+            PRECISE=precise or series, KIND=SERIES[kind][0] if series else kind,
+            BANDWIDTHS=scaling.rates.shape[1],
             FLAT=is_flat(kind, direct, points.features), ROUTE=route, CHUNK=CHUNK_COLUMNS,
             BLOCK_M=config.block_m, BLOCK_N=config.block_n,
             num_warps=config.num_warps, num_stages=config.num_stages,
@@ -247,6 +266,8 @@ def _combine(
     g = level.double()
     rows = (z[:, :n], z[:, n:])
     sums, drifts = {}, {}
+    series = points.route == ROUTE_SERIES
+    slopes = scaling.rates[..., 0].double().sum(1) * SERIES.get(kind, (kind, 0.0))[1]
     for a in (0, 1):
         for b in (0, 1):
             span = slice(_start(n, a), _start(n, a) + counts[a])
@@ -256,15 +277,18 @@ def _combine(
             if kind == GAUSSIAN and points.direct_features:
                 direct = weighted[..., -1].sum(1)
                 exponential = torch.where(points.route == ROUTE_DIRECT, direct, exponential)
-            series = values[:, 0].sum(1) / 65536 - math.log(2) * _squares(rows[a], rows[b])
-            sums[a, b] = torch.where(points.route == ROUTE_SERIES, series, exponential)
+            sums[a, b] = exponential
+            if kind in SERIES:
+                linear = slopes * _squares(rows[a], rows[b])
+                sums[a, b] = torch.where(series, values[:, 0].sum(1) + linear, exponential)
             if is_flat(kind, points.width == 0 or points.features <= 2, points.features):
                 drifts[a, b] = values[:, 1 : 1 + points.features].mT
                 continue
             drifts[a, b] = rows[a] * weighted[..., -1:] - weighted[..., :-1]
-            if kind == GAUSSIAN:  # the weights were lowered by the level too
+            if kind == GAUSSIAN:  # the weights were lowered by the level too, but for a series
                 other = rows[b].sum(1, keepdim=True)
-                drifts[a, b] += g[:, None, None] * (counts[b] * rows[a] - other)
+                lowered = torch.where(series, 0.0, g)[:, None, None]
+                drifts[a, b] += lowered * (counts[b] * rows[a] - other)
     own = tuple(1 / (c * (c - 1)) if unbiased else 1 / c**2 for c in counts)
     cross = 1 / (n * m)
     value = own[0] * sums[0, 0] + own[1] * sums[1, 1] - 2 * cross * sums[0, 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import triton
 import triton.language as tl
 
@@ -15,15 +17,33 @@ from rep4ex_kernels._triton_helpers import (
     weighted_sum,
 )
 
-# Radial functions, and what a kernel function value costs: special-function results a pair and
-# bandwidth. One bandwidth of a Gaussian is told apart because its weight is its value; where it is
-# wide its value less one plus s is summed as a series, s = m ln 2, and s from moments.
-GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE, GAUSSIAN_SERIES = 0, 1, 2, 3, 4, 5
+# Radial functions. One bandwidth of a Gaussian is told apart because its weight is its value.
+# Where all bandwidths are wide a smooth kernel is one less a multiple of m less a remainder; the
+# remainder is formed without cancellation and summed, and the sum of m comes from moments.
+GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE, GAUSSIAN_SERIES, IMQ_SERIES = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+)
+
+# {kind: (kind of its remainders, slope at zero in units of the rate)}
+SERIES = {
+    GAUSSIAN: (GAUSSIAN_SERIES, math.log(2)),
+    GAUSSIAN_MIXTURE: (GAUSSIAN_SERIES, math.log(2)),
+    IMQ: (IMQ_SERIES, 0.5),
+}
 
 # Squared distances at or below this are zero where a distance is taken: the split form's rounding.
 # Points are scaled so that max |z|^2 is SPLIT_SPREAD there.
 SPLIT_SPREAD = 16.0
 NO_DISTANCE = {ROUTE_SPLIT: SPLIT_SPREAD * 2.0**-19, ROUTE_DIRECT: 1e-36, ROUTE_SERIES: 0.0}
+
+# Largest weight where 1 / |x - y| is a factor of it; half precision ends at 65504.
+WEIGHT_CAP = tl.constexpr(30000.0)
 
 # Above this ratio of max to mean |z|^2 an outlier sets the scale, and the direct form is taken.
 OUTLIER_RATIO = 128.0
@@ -32,7 +52,7 @@ KINDS = {"gaussian": GAUSSIAN_MIXTURE, "laplace": LAPLACE, "imq": IMQ}
 
 
 @triton.jit
-def radial(m, rates_ptr, zero, bandwidths, KIND: tl.constexpr):
+def radial(m, rates_ptr, zero, BANDWIDTHS: tl.constexpr, KIND: tl.constexpr):
     """Value k and gradient weight c for squared distances m, summed over the bandwidths.
 
     rates holds (rate, weight) a bandwidth. Distances at or below ``zero`` have no direction.
@@ -45,30 +65,33 @@ def radial(m, rates_ptr, zero, bandwidths, KIND: tl.constexpr):
         inverse = tl.where(apart, tl.rsqrt(m), 0.0)
         value = m * inverse
         weight = inverse
-    elif KIND == 5:  # GAUSSIAN_SERIES: the value 2^16 (k - 1 + s), the weight k - 1
-        near = tl.where(m < 8.0, m, 0.0)  # padding is beyond
-        value = exponential_remainder(near)
-        weight = value * (1.0 / 65536) - near * 0.6931471805599453
     else:
         value = tl.zeros_like(m)
         weight = tl.zeros_like(m)
-        inverse = m
-        distance = m
         if KIND == 2:  # LAPLACE
             inverse = tl.where(m > zero, tl.rsqrt(m), 0.0)
-            distance = m * inverse
-        for b in range(bandwidths):
+            m = m * inverse
+        elif KIND >= 5:
+            m = tl.where(m < 8.0, m, 0.0)
+        for b in tl.static_range(BANDWIDTHS):
             rate = tl.load(rates_ptr + 2 * b)
             factor = tl.load(rates_ptr + 2 * b + 1)
-            if KIND == 1:  # GAUSSIAN_MIXTURE
+            if KIND == 1 or KIND == 2:  # noqa: PLR1714 - GAUSSIAN_MIXTURE, LAPLACE
                 one = tl.exp2(m * rate)
                 weight += one * factor
-            elif KIND == 2:
-                one = tl.exp2(distance * rate)
-                weight += one * factor
-            else:  # IMQ: (1 + r^2)^(-1/2), whose weight is its cube
+            elif KIND == 3:  # IMQ: u = (1 + t)^(-1/2), whose weight is its cube
                 one = tl.rsqrt(1.0 - m * rate)
                 weight += one * one * (one * factor)
+            elif KIND == 5:  # GAUSSIAN_SERIES: 2^-t - 1 + t ln 2
+                t = m * (-1.0 * rate)
+                one = exponential_remainder(t)
+                weight += (one - t * 0.6931471805599453 + 1.0) * factor
+            else:  # IMQ_SERIES: u - 1 + t / 2 = t^2 u^2 (1 + 2 u) / (2 (1 + u)^2)
+                t = m * (-1.0 * rate)
+                u = tl.rsqrt(1.0 + t)
+                ratio = t * u / (1.0 + u)
+                one = ratio * ratio * (0.5 + u)
+                weight += u * u * (u * factor)
             value += one
         if KIND == 2:
             weight = weight * inverse
@@ -86,10 +109,10 @@ def differences(plane_ptr, row, col, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexp
 def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
     points_ptr, low_ptr, norms_ptr, weights_ptr, rates_ptr, level_ptr,
     partial_ptr, values_ptr, route_ptr,
-    n_padded, k, batches, bandwidths, first_columns, first_splits, columns_per_split, zero,
+    n_padded, k, batches, first_columns, first_splits, columns_per_split, zero,
     DIRECT: tl.constexpr, K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr,
-    KIND: tl.constexpr, FLAT: tl.constexpr, ROUTE: tl.constexpr, CHUNK: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+    KIND: tl.constexpr, BANDWIDTHS: tl.constexpr, FLAT: tl.constexpr, ROUTE: tl.constexpr,
+    CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
     """Sums over one split of the columns: partial of (c - a) weights, values of k - g.
 
@@ -112,7 +135,7 @@ def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
     chunk = batch * tl.num_programs(2) + tl.program_id(2)
     norms_ptr += batch * n_padded
     weights_ptr += chunk * n_padded * W
-    rates_ptr += batch * 2 * bandwidths
+    rates_ptr += batch * 2 * BANDWIDTHS
     level = tl.load(level_ptr + batch)
     if DIRECT:
         points_ptr += batch * n_padded * k
@@ -147,15 +170,17 @@ def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
                 m = split_squares(
                     row_high, row_low, row_norms, points_ptr, low_ptr, norms_ptr, col, K, BLOCK_N
                 )
-            value, weight = radial(m, rates_ptr, zero, bandwidths, KIND)
+            value, weight = radial(m, rates_ptr, zero, BANDWIDTHS, KIND)
             if not FLAT and (KIND == 2 or KIND == 4):  # noqa: PLR1714
-                weight = tl.minimum(weight, 30000.0)  # 1 / |x - y| has no bound, float16 has one
+                weight = tl.minimum(weight, WEIGHT_CAP)  # 1 / |x - y| has no bound, float16 has one
             if KIND != 0:
-                if KIND != 5:
+                if KIND < 5:
                     value -= level
             elif not (DIRECT and K > 0):  # unrolled direct Gaussians are narrow: their level is 0
                 value -= level
                 weight = value
+                if DIRECT:  # coincident points have no direction, and a narrow kernel little else
+                    weight = tl.where(m > 0.0, value, 0.0)
             if FLAT:
                 values += value
                 first += weight * differences(points_ptr, row, col, BLOCK_M, BLOCK_N)

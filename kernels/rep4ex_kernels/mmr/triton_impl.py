@@ -73,6 +73,7 @@ def kernel_product_kernel(
 ):  # fmt: skip
     """partial[split, batch, chunk, rows] = sum over the split's columns of (K - tangent) weights.
 
+    The slope is that of the tangent; for a series it is the factor of its remainders.
     Grid (batches * n_padded / BLOCK_M, splits, chunks of weight columns).
     """
     tiles = n_padded // BLOCK_M
@@ -111,7 +112,7 @@ def kernel_product_kernel(
                     row_high, row_low, row_norms, points_ptr, low_ptr, norms_ptr, col, K, BLOCK_N
                 )
             if SERIES:
-                kernel = exponential_remainder(m)
+                kernel = exponential_remainder(m) * slope
             elif DIRECT and K > 0:
                 kernel = tl.exp2(m * -1.0)
             else:
@@ -121,8 +122,6 @@ def kernel_product_kernel(
             weights = tl.load(weights_ptr + columns)
             part = weighted_sum(kernel, weights, part, PRECISE)
         total += part
-    if SERIES:
-        total *= 1.0 / 65536
     slot = (split.to(tl.int64) * batches * tl.num_programs(2) + chunk) * n_padded + row
     tl.store(partial_ptr + slot * W + rows[:, None] * W + wide[None, :], total)
 
@@ -149,9 +148,13 @@ def kernel_product(
     widest = widest_weights(architecture_of(points.device), points.shape[2])
     weights = prepare_weights(values, (n,), BLOCK, widest)
     shift, level = _tangent(scaled, prepared)
-    partial = _launch(_shifted(prepared, shift), weights, precise)
+    gain = _gain(prepared)
+    # A tangent's slope in units of the shifted kernel; zero where none is removed.
+    slope = torch.where(shift == 0, 0.0, math.e * math.log(2))
+    slope = torch.where(prepared.route == ROUTE_SERIES, gain, slope).float()
+    partial = _launch(_shifted(prepared, shift), weights, slope, precise)
     sums = combine_partials(partial, weights)[:, :n].double()
-    sums = sums * torch.exp2(-shift)[:, None, None]
+    sums = sums * (torch.exp2(-shift) / gain)[:, None, None]
     alpha, beta = level * shift * math.log(2), level * math.log(2)
     alpha = torch.where(prepared.route == ROUTE_SERIES, 1.0, alpha)
     return (sums + _tangent_product(scaled, values, alpha, beta)).float()
@@ -175,6 +178,17 @@ def _tangent(scaled: Tensor, prepared: PreparedPoints) -> tuple[Tensor, Tensor]:
     return shift, torch.where(series, 1.0, level)
 
 
+def _gain(points: PreparedPoints) -> Tensor:
+    """Power of two (B,) in float64 that brings the largest remainder of a series to about 2^15.
+
+    The remainders of a wide bandwidth are subnormal in half precision. One for other routes.
+    """
+    largest = (4 * math.log(2) * points.spread.double()).square() / 2
+    exponent = torch.frexp(largest.clamp_min(2.0**-80)).exponent
+    gain = torch.ldexp(torch.ones_like(largest), 15 - exponent)
+    return torch.where(points.route == ROUTE_SERIES, gain, 1.0)
+
+
 def _shifted(points: PreparedPoints, shift: Tensor) -> PreparedPoints:
     """The shift on the norms: half on a row's and half on a column's, whole in the direct form."""
     c = shift.float()[:, None]
@@ -191,18 +205,18 @@ def _tangent_product(points: Tensor, values: Tensor, alpha: Tensor, beta: Tensor
     return (alpha - beta * squares) * total - beta * weighted + 2 * beta * (z @ (z.mT @ v))
 
 
-def _launch(points: PreparedPoints, weights: PreparedWeights, precise: bool) -> Tensor:
+def _launch(
+    points: PreparedPoints, weights: PreparedWeights, slope: Tensor, precise: bool
+) -> Tensor:
     """Partial sums (splits, B, chunks, n_padded, width); one launch for each route."""
     batches, chunks, n_padded, width = weights.columns.shape
     tiles = batches * (n_padded // BLOCK)
     splits, per_split = column_splits(tiles * chunks, n_padded, BLOCK, points.planar.device)
     partial = scratch((splits, batches, chunks, n_padded, width), points.planar)
-    # The tangent's slope where the points carry a shift.
-    slope = torch.where(points.sentinels[:, 0] == 0, 0.0, math.e * math.log(2)).float()
     architecture = architecture_of(points.planar.device)
     for route in (*points.routes, ROUTE_SERIES):
         direct = points.width == 0 or route not in (ROUTE_SPLIT, ROUTE_SERIES)
-        config = pair_configuration(architecture, 0 if direct else points.width, width)
+        config = pair_configuration(architecture, "product", points.kernel_width(direct), width)
         kernel_product_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *points.operands(direct), weights.columns, slope, partial, points.route,
             n_padded, points.features, batches, per_split,

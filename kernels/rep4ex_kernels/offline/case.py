@@ -17,8 +17,11 @@ class Case:
     num_warps: int
     num_stages: int
     pairs: int  # pairs of the tile that one pass of the innermost loop handles
-    special: int = 0  # planned special-function results a pair
+    row: tuple[str, int, int] | None = None  # family, K and W of its row of the table
+    core: bool = True  # compiled by the quick gate too
+    special: int | None = None  # planned special-function results a pair; None: cannot be stated
     matrix_fma: float = 0.0  # planned half-precision multiply-adds a pair
+    float64_fma: float = 0.0  # planned float64 multiply-adds a pair
     bytes_per_pair: float = 0.0  # column bytes read again by every row tile
     ratio_cap: float | None = None  # largest predicted cycles over the floor, on sm_90
     aligned: tuple[str, ...] = field(default=())

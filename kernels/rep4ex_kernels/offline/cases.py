@@ -16,13 +16,11 @@ from rep4ex_kernels._triton_helpers import (
     ROUTE_SPLIT,
 )
 from rep4ex_kernels._triton_table import (
-    Configuration,
     pair_configuration,
-    radial_configuration,
     widest_weights,
 )
 from rep4ex_kernels.mmd import triton_kernel as mmd
-from rep4ex_kernels.mmd.triton_impl import is_flat
+from rep4ex_kernels.mmd.triton_impl import radial_family
 from rep4ex_kernels.mmr.triton_impl import kernel_product_kernel
 from rep4ex_kernels.offline.case import Case, column_bytes, form_name
 from rep4ex_kernels.offline.moment_cases import hsic_cases, least_squares_cases
@@ -50,18 +48,17 @@ def mmr_cases(target: str) -> Iterator[Case]:
     """The Gaussian kernel product in every form, width and mode."""
     for k, direct in FORMS:
         for width in widths(target, k, direct):
-            config = pair_configuration(target, 0 if direct else k, width)
             for precise in (False, True):
-                yield _mmr_case(k, direct, width, precise, config)
-    # Series: its split forms, and the direct form of more features than those take.
-    for k, direct in ((16, False), (64, False), (0, True)):
-        config = pair_configuration(target, 0 if direct else k, 32)
-        yield _mmr_case(k, direct, 32, True, config, series=True)
+                yield _mmr_case(target, k, direct, width, precise)
+            # Series: the split forms, and the direct form of more features than those take.
+            if not direct or k == 0:
+                yield _mmr_case(target, k, direct, width, True, series=True)
 
 
 def _mmr_case(
-    k: int, direct: bool, width: int, precise: bool, config: Configuration, series: bool = False
+    target: str, k: int, direct: bool, width: int, precise: bool, series: bool = False
 ) -> Case:
+    config = pair_configuration(target, "product", k, width)
     points = "*fp32" if direct else "*fp16"
     uncapped = series or (direct and k == 0)
     mode = "series" if series else ("precise" if precise else "fast")
@@ -81,6 +78,8 @@ def _mmr_case(
         num_warps=config.num_warps,
         num_stages=config.num_stages,
         pairs=config.block_m * config.block_n,
+        row=("product", k, width),
+        core=not (series and width == WIDTHS[-1]),
         special=0 if series else 1,
         matrix_fma=(0 if direct else 3 * k) + (2 if precise else 1) * width,
         bytes_per_pair=column_bytes(k, width) / config.block_m,
@@ -95,38 +94,45 @@ def widths(target: str, k: int, direct: bool) -> tuple[int, ...]:
     return tuple(width for width in WIDTHS if width <= widest)
 
 
-def radial_cases(target: str) -> Iterator[Case]:
-    """MMD and the energy distance: every form for one Gaussian, one form for every other kind."""
-    for k, direct in FORMS:
-        if direct and k == 0:
-            continue  # more than 64 features: below
-        for width in WIDTHS[:1] if direct else widths(target, k, direct):
-            for precise in (False, True):
-                yield _radial_case(target, mmd.GAUSSIAN, k, direct, width, precise)
-    for kind in (mmd.GAUSSIAN_MIXTURE, mmd.LAPLACE, mmd.IMQ, mmd.DISTANCE, mmd.GAUSSIAN_SERIES):
-        yield _radial_case(target, kind, 16, False, 32, True)
-    for kind in (mmd.LAPLACE, mmd.DISTANCE):
-        yield _radial_case(target, kind, 2, True, 32, True)
-    yield _radial_case(target, mmd.IMQ, 2, True, 32, True)
-    yield _radial_case(target, mmd.GAUSSIAN, 0, True, 64, True)
-
+# (K, is it direct, W) of the radial kernels, whose weights are the points and a one.
+RADIAL_FORMS = (
+    (1, True, 32), (2, True, 32), (0, True, 32), (0, True, 64),
+    (16, False, 32), (16, False, 64), (32, False, 64), (64, False, 64),
+)  # fmt: skip
 
 RADIAL_NAMES = {
     mmd.GAUSSIAN: "mmd gaussian", mmd.GAUSSIAN_MIXTURE: "mmd gaussians", mmd.LAPLACE: "mmd laplace",
     mmd.IMQ: "mmd imq", mmd.DISTANCE: "energy", mmd.GAUSSIAN_SERIES: "mmd gaussian series",
+    mmd.IMQ_SERIES: "mmd imq series",
 }  # fmt: skip
 
-# Special-function results a pair: without and for each bandwidth, whose loop is the innermost one.
-RADIAL_SPECIAL = {mmd.GAUSSIAN: 1, mmd.DISTANCE: 1}
+# Special-function results a pair: those taken once, and those of each bandwidth.
+RADIAL_SPECIAL = {
+    mmd.GAUSSIAN: (1, 0), mmd.GAUSSIAN_MIXTURE: (0, 1), mmd.LAPLACE: (1, 1), mmd.IMQ: (0, 1),
+    mmd.DISTANCE: (1, 0), mmd.GAUSSIAN_SERIES: (0, 0), mmd.IMQ_SERIES: (0, 2),
+}  # fmt: skip
+MIXTURE = 5  # bandwidths of the compiled mixture
+
+
+def radial_cases(target: str) -> Iterator[Case]:
+    """MMD and the energy distance: both modes of one Gaussian, the precise one of other kinds."""
+    for k, direct, width in RADIAL_FORMS:
+        for precise in (False, True):
+            yield _radial_case(target, mmd.GAUSSIAN, k, direct, width, precise)
+        for kind in RADIAL_NAMES:
+            series = kind in (mmd.GAUSSIAN_SERIES, mmd.IMQ_SERIES)
+            if kind != mmd.GAUSSIAN and not (series and direct and k):
+                yield _radial_case(target, kind, k, direct, width, True)
 
 
 def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, precise: bool) -> Case:
-    heavy = kind != mmd.GAUSSIAN
-    config = radial_configuration(target, heavy, 0 if direct else k, width, precise)
+    family = radial_family(kind, direct, k or MAX_SPLIT_FEATURES)
+    config = pair_configuration(target, family, k, width)
     points = "*fp32" if direct else "*fp16"
     capped = kind == mmd.GAUSSIAN and not (direct and k == 0)
-    flat = is_flat(kind, direct, k) and k > 0
-    route = ROUTE_DIRECT if direct else ROUTE_SPLIT
+    flat = family == "flat"
+    bandwidths = MIXTURE if kind == mmd.GAUSSIAN_MIXTURE else 1
+    once, each = RADIAL_SPECIAL[kind]
     return Case(
         name=f"{RADIAL_NAMES[kind]} {form_name(k, direct)} W={width} "
         f"{'precise' if precise else 'fast'}",
@@ -134,19 +140,21 @@ def _radial_case(target: str, kind: int, k: int, direct: bool, width: int, preci
         signature={
             **POINT_ARGUMENTS, "points_ptr": points, "low_ptr": points, "weights_ptr": "*fp16",
             "rates_ptr": "*fp32", "level_ptr": "*fp32", "values_ptr": "*fp32",
-            "n_padded": "i32", "k": "i32", "batches": "i32", "bandwidths": "i32",
+            "n_padded": "i32", "k": "i32", "batches": "i32",
             "first_columns": "i32", "first_splits": "i32", "columns_per_split": "i32",
             "zero": "fp32",
         },
         constants={
             "DIRECT": direct, "K": k, "W": width, "PRECISE": precise, "KIND": kind, "FLAT": flat,
-            "ROUTE": ROUTE_SERIES if kind == mmd.GAUSSIAN_SERIES else route,
+            "BANDWIDTHS": bandwidths, "ROUTE": ROUTE_DIRECT if direct else ROUTE_SPLIT,
             "CHUNK": CHUNK_COLUMNS, "BLOCK_M": config.block_m, "BLOCK_N": config.block_n,
         },
         num_warps=config.num_warps,
         num_stages=config.num_stages,
         pairs=config.block_m * config.block_n,
-        special=RADIAL_SPECIAL.get(kind, 0),
+        row=(family, k, width),
+        core=kind in (mmd.GAUSSIAN, mmd.GAUSSIAN_MIXTURE) or (k, width) == (16, 32) or flat,
+        special=once + each * bandwidths,
         matrix_fma=(0 if direct else 3 * k) + (0 if flat else (2 if precise else 1) * width),
         bytes_per_pair=column_bytes(k, width) / config.block_m,
         ratio_cap=(PRECISE_CAP if precise else FAST_CAP) if capped else None,

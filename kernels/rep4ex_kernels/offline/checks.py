@@ -64,11 +64,14 @@ def check_plan(compiled: Compiled, code: MachineCode) -> Iterator[str]:
     """The innermost loop holds the planned special-function results and tensor-core products."""
     case = compiled.case
     tiles = tiles_a_pass(compiled, code)
-    if case.special:
+    if case.special is not None:
         results = sum(code.count(op) for op in SPECIAL_OPCODES) * 32 * case.num_warps
         found = results / case.pairs / tiles
         if found != case.special:
             yield f"special functions: expected {case.special} a pair, found {found:g}"
+    products = sum(code.mix[op] for op in ("DMUL", "DFMA")) * 32 * case.num_warps / case.pairs
+    if case.float64_fma and products != case.float64_fma:
+        yield f"float64: expected {case.float64_fma:g} products a pair, found {products:g}"
     if case.matrix_fma and not code.matrix_instructions:
         yield "tensor cores: expected matrix instructions, found none"
     fma = code.matrix_fma(case.num_warps)

@@ -8,6 +8,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from rep4ex_kernels.offline.case import Case
 from rep4ex_kernels.offline.cases import all_cases
 from rep4ex_kernels.offline.checks import violations
 from rep4ex_kernels.offline.compiling import compile_case
@@ -43,29 +44,35 @@ def run_case(index: int, target: str) -> Row:
         columns = ("", str(compiled.shared_bytes), *("",) * (len(HEADER) - 2))
         return Row(case.name, target, columns, tuple(violations(compiled, None)))
     architecture = ARCHITECTURES[target]
-    judged = estimate(compiled, code, architecture) if case.special else None
+    judged = estimate(compiled, code, architecture) if case.special is not None else None
     columns = (str(code.registers), str(compiled.shared_bytes), str(compiled.tensor_memory_columns))
     if judged is None:
         columns += ("",) * (len(HEADER) - 3)
     else:
+        known = judged.floor > 0
         columns += (
-            f"{judged.bounds['special'] * 16:.2f}", f"{judged.issue_slots:.2f}",
-            f"{judged.bounds[judged.limit] * 16:.2f}", judged.limit, f"{judged.floor * 16:.2f}",
-            f"{judged.ratio:.2f}", f"{judged.picoseconds(architecture):.3f}",
-        )  # fmt: skip
+            f"{judged.bounds['special'] * 16:.2f}",
+            f"{judged.issue_slots:.2f}",
+            f"{judged.bound:.2f}",
+            judged.limit,
+            f"{judged.floor * 16:.2f}" if known else "",
+            f"{judged.ratio:.2f}" if known else "",
+            f"{judged.picoseconds(architecture):.3f}",
+        )
     return Row(case.name, target, columns, tuple(violations(compiled, judged)))
 
 
 def run(targets: tuple[str, ...], only: str, processes: int, quick: bool = False) -> list[Row]:
     """Rows of all cases whose name contains ``only``, compiled in a temporary cache.
 
-    ``quick`` leaves out, except on sm_90, the fast variants and the widest points and weights.
+    ``quick`` takes the cases that cover every row of the table on sm_90, and elsewhere leaves out
+    the fast variants and the widest points and weights too.
     """
     jobs = [
         (index, target)
         for target in targets
         for index, case in enumerate(all_cases(target))
-        if only in case.name and not (quick and target != "sm_90" and _left_out(case.name))
+        if only in case.name and not (quick and _left_out(case, target))
     ]
     with tempfile.TemporaryDirectory(prefix="rep4ex-offline-") as cache:
         os.environ["TRITON_CACHE_DIR"] = cache
@@ -76,8 +83,9 @@ def run(targets: tuple[str, ...], only: str, processes: int, quick: bool = False
             return list(pool.map(run_case, *zip(*jobs, strict=True), chunksize=4))
 
 
-def _left_out(name: str) -> bool:
-    return any(part in name for part in (" fast", "W=64", "K=64"))
+def _left_out(case: Case, target: str) -> bool:
+    elsewhere = target != "sm_90" and any(s in case.name for s in (" fast", "W=64", "K=64"))
+    return elsewhere or not case.core
 
 
 def table(rows: list[Row]) -> str:

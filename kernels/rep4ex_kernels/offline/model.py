@@ -5,20 +5,24 @@ All figures are estimates. Cycles are those of one streaming multiprocessor and 
     special   MUFU results / 16 lanes
     issue     warp instructions / 4 schedulers
     float32   FADD, FMUL, FFMA, HADD2 results / float32 lanes
+    float64   DADD, DMUL, DFMA results / float64 lanes
     convert   float32 to half-precision conversions / 64 lanes
     matrix    half-precision multiply-adds / tensor-core rate
     l2        bytes of columns read again by every row tile / share of the L2 bandwidth
 
 The floor of a kernel is what its algorithm needs at least: the special-function results planned for
-a pair, or the tensor-core products if those take longer.
+a pair, the tensor-core products or the float64 products, whichever take longest.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rep4ex_kernels.offline.compiling import Compiled
 from rep4ex_kernels.offline.sass import MachineCode
+
+FLOAT64_OPCODES = ("DADD", "DMUL", "DFMA")
 
 WARP = 32
 SPECIAL_LANES = 16
@@ -34,15 +38,16 @@ class Architecture:
     multiprocessors: int
     clock_ghz: float
     float32_lanes: int
+    float64_lanes: int
     matrix_fma: int  # half-precision multiply-adds a cycle and multiprocessor
     l2_gb_per_s: float
     shared_limit: int
 
 
 ARCHITECTURES = {
-    "sm_80": Architecture("A100 SXM", 108, 1.41, 64, 1024, 4000.0, 166912),
-    "sm_90": Architecture("H100 SXM", 132, 1.755, 128, 2048, 5500.0, 232448),
-    "sm_100": Architecture("B200", 148, 1.85, 128, 4096, 8000.0, 232448),
+    "sm_80": Architecture("A100 SXM", 108, 1.41, 64, 32, 1024, 4000.0, 166912),
+    "sm_90": Architecture("H100 SXM", 132, 1.755, 128, 64, 2048, 5500.0, 232448),
+    "sm_100": Architecture("B200", 148, 1.85, 128, 64, 4096, 8000.0, 232448),
 }
 
 
@@ -61,8 +66,13 @@ class Estimate:
 
     @property
     def ratio(self) -> float:
-        """Predicted cycles over the floor."""
-        return self.bounds[self.limit] / self.floor
+        """Predicted cycles over the floor; infinite where nothing is planned, so no floor known."""
+        return self.bounds[self.limit] / self.floor if self.floor else math.inf
+
+    @property
+    def bound(self) -> float:
+        """Predicted cycles a pair and multiprocessor, in special-function results."""
+        return self.bounds[self.limit] * SPECIAL_LANES
 
     def picoseconds(self, architecture: Architecture) -> float:
         """Predicted time of one pair on the whole device."""
@@ -95,9 +105,11 @@ def estimate(compiled: Compiled, code: MachineCode, architecture: Architecture) 
         "special": code.count("MUFU") * lanes / SPECIAL_LANES,
         "issue": len(code.loop) * per_pair / SCHEDULERS,
         "float32": float32 * lanes / architecture.float32_lanes,
+        "float64": sum(mix[op] for op in FLOAT64_OPCODES) * lanes / architecture.float64_lanes,
         "convert": mix["F2FP"] * lanes / CONVERT_LANES,
         "matrix": matrix,
         "l2": case.bytes_per_pair * architecture.multiprocessors / l2_bytes_per_cycle,
     }
-    floor = max(case.special / SPECIAL_LANES, matrix)
+    products = case.float64_fma / architecture.float64_lanes
+    floor = max((case.special or 0) / SPECIAL_LANES, matrix, products)
     return Estimate(bounds, floor, len(code.loop) * lanes)
