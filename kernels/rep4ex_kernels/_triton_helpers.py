@@ -57,6 +57,10 @@ WEIGHT_EXPONENT = 14
 
 MAX_SPLIT_FEATURES = 64
 
+# Rows of one problem. Offsets inside a problem are 32-bit: a row times the width of the points or
+# of the weights, 64 at most. Problems, chunks of columns and splits are told apart in 64 bits.
+MAX_ROWS = (2**31 - 1) // 64 // BLOCK * BLOCK
+
 # Which launch handles a problem. SERIES: all points within a small part of a bandwidth.
 ROUTE_SPLIT, ROUTE_DIRECT, ROUTE_SERIES = 0, 1, 2
 
@@ -187,6 +191,7 @@ def prepare_points(
     direct form above ``limit`` or where there is no split form.
     """
     batch, _, k = points.shape
+    check_row_limit(sum(count + -count % block for count in counts))
     groups = [_padded(g, block) for g in points.split(counts, dim=1)]
     padded = torch.cat(groups, dim=1) if len(groups) > 1 else groups[0]
     n_padded = padded.shape[1]
@@ -338,6 +343,15 @@ def check_float32(**tensors: Tensor | None) -> None:
                 f"{name}: the Triton kernels take float32, received {tensor.dtype}; "
                 "convert it, or use backend='torch'"
             )
+
+
+def check_row_limit(rows: int) -> None:
+    """Raise ValueError for more padded rows a problem than 32-bit offsets reach."""
+    if rows > MAX_ROWS:
+        raise ValueError(
+            f"rows: the Triton kernels take at most {MAX_ROWS} in one problem, received {rows}; "
+            "split the problem, or use backend='torch'"
+        )
 
 
 def check_precision(precision: str, rows: int) -> bool:

@@ -232,14 +232,15 @@ def _launch(
         direct = route == ROUTE_DIRECT or points.width == 0
         series = route == ROUTE_SERIES
         family = radial_family(SERIES[kind][0] if series else kind, direct, points.features)
-        config = pair_configuration(
-            architecture_of(device), family, points.kernel_width(direct), width
-        )
+        # Few features are not unrolled in this family: where distances are that cheap, sm_100 forms
+        # them and their special functions twice, once for each use.
+        k_width = 0 if direct and family == "radial" else points.kernel_width(direct)
+        config = pair_configuration(architecture_of(device), family, k_width, width)
         radial_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
             *points.operands(direct), weights.columns, scaling.rates, level,
             partial, values, points.route,
             n_padded, points.features, batches, first, first_splits, per_split, NO_DISTANCE[route],
-            DIRECT=direct, K=points.kernel_width(direct), W=width,
+            DIRECT=direct, K=k_width, W=width,
             PRECISE=precise or series, KIND=SERIES[kind][0] if series else kind,
             BANDWIDTHS=scaling.rates.shape[1],
             FLAT=is_flat(kind, direct, points.features), ROUTE=route, CHUNK=CHUNK_COLUMNS,

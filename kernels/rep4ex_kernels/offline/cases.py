@@ -120,8 +120,8 @@ def radial_cases(target: str) -> Iterator[Case]:
         for precise in (False, True):
             yield _radial_case(target, mmd.GAUSSIAN, k, direct, width, precise)
         for kind in RADIAL_NAMES:
-            series = kind in (mmd.GAUSSIAN_SERIES, mmd.IMQ_SERIES)
-            if kind != mmd.GAUSSIAN and not (series and direct and k):
+            unrolled = radial_family(kind, direct, k or MAX_SPLIT_FEATURES) != "radial"
+            if kind != mmd.GAUSSIAN and (unrolled or k not in (1, 2)):
                 yield _radial_case(target, kind, k, direct, width, True)
 
 

@@ -1,17 +1,19 @@
 """``python -m rep4ex_kernels.offline.choose``: which configuration the cost model prefers.
 
-A row of the table serves several cases: modes of one kernel, or kinds of one family. For every row
-this compiles the costliest of them with each candidate and all of them with the ``FINALISTS`` best
-and the present one. A candidate that a case rejects is dropped (a spill, a stub, over capacity, off
-the plan, over the cap); the rest are ranked by predicted cycles a pair, averaged over the cases, in
-special-function results as in the gate's column "bound". Predictions within ``TIE`` of the best are
-a tie, which the larger number of resident warps decides, then the smaller shared memory.
+A row of the table serves several cases: modes of one kernel, or kinds of one family. For each row
+this compiles the costliest of them with each candidate, and all of them with the ``FINALISTS`` best
+and the present configuration. A candidate that a case rejects is dropped (a spill, a stub, over
+capacity, off the plan, over the cap); the rest are ranked by predicted cycles a pair, averaged over
+the cases, in special-function results as in the gate's column "bound". Predictions within ``TIE``
+of the best are a tie: the present configuration stays, or else the larger number of resident warps
+decides, then the smaller shared memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import os
 import tempfile
 from collections import defaultdict
@@ -25,14 +27,14 @@ from rep4ex_kernels.offline.compiling import CUDA_TARGETS, Compiled, compile_cas
 from rep4ex_kernels.offline.model import ARCHITECTURES, WARP, Architecture, estimate
 
 TIE = 1.03
-FINALISTS = 3
+FINALISTS = 2
 MAX_WARPS = 64
 
 # Rows, columns, warps, stages. The row of the table is a candidate too.
 CANDIDATES = (
     Configuration(128, 32, 4, 2), Configuration(128, 64, 4, 2), Configuration(128, 64, 4, 3),
-    Configuration(128, 32, 8, 2), Configuration(128, 64, 8, 2), Configuration(128, 128, 8, 2),
-    Configuration(64, 32, 4, 2),
+    Configuration(128, 32, 8, 1), Configuration(128, 32, 8, 2), Configuration(128, 64, 8, 2),
+    Configuration(128, 128, 8, 2), Configuration(64, 32, 4, 1),
 )  # fmt: skip
 
 
@@ -100,10 +102,10 @@ def judge(cases: list[Case], configuration: Configuration, target: str) -> Verdi
 
 
 def best(verdicts: list[Verdict], holder: Configuration) -> Verdict:
-    """The winner; among equals the holder of the row keeps it."""
+    """The winner. In a tie the holder keeps the row, so that the table is a fixed point."""
     least = min(v.bound for v in verdicts)
     tied = [v for v in verdicts if v.bound <= TIE * least]
-    return max(tied, key=lambda v: (v.warps, -v.shared_bytes, v.configuration == holder, -v.bound))
+    return max(tied, key=lambda v: (v.configuration == holder, v.warps, -v.shared_bytes, -v.bound))
 
 
 def rows_of(target: str, only: str) -> dict[tuple[str, int, int], list[Case]]:
@@ -123,8 +125,10 @@ def choose(target: str, only: str = "") -> list[str]:
         candidates = dict.fromkeys((*CANDIDATES, holder))
         first = [v for c in candidates if (v := judge(cases[:1], c, target)) is not None]
         first.sort(key=lambda v: v.bound)
-        finalists = dict.fromkeys((*(v.configuration for v in first[:FINALISTS]), holder))
-        verdicts = [v for c in finalists if (v := judge(cases, c, target)) is not None]
+        ordered = (v for f in first if (v := judge(cases, f.configuration, target)) is not None)
+        verdicts = list(itertools.islice(ordered, FINALISTS))
+        if holder not in [v.configuration for v in verdicts]:
+            verdicts += [v for v in (judge(cases, holder, target),) if v is not None]
         held = next((f"{v.bound:.2f}" for v in verdicts if v.configuration == holder), "rejected")
         line = f"{target} {row[0]} K={row[1]} W={row[2]}: table {_text(holder)} {held}, "
         if verdicts:

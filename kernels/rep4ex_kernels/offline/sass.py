@@ -3,7 +3,7 @@
 Uses the ``cuobjdump`` that the triton package ships. The innermost loop is the shortest stretch of
 code that a backward branch closes and that holds the special-function (or, without any, the
 floating-point) instructions of one tile; on sm_100 the out-of-line wait loops branch backward too,
-and those stretches are longer.
+from behind the end of the kernel.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def parse(usage: str, listing: str) -> MachineCode:
 
 
 def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
-    """The shortest loop body with at least half as many key instructions as the densest one.
+    """The shortest loop body that holds more than one key instruction.
 
     Key instructions are MUFU, or floating-point ones in a kernel without any MUFU.
     """
@@ -142,7 +142,10 @@ def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, 
         target = _ADDRESS.search(branch.operands) if branch.base == "BRA" else None
         if target and int(target[1], 16) < branch.address:
             first, last = int(target[1], 16), branch.address
-            bodies.append(tuple(i for i in instructions if first <= i.address <= last))
+            body = tuple(i for i in instructions if first <= i.address <= last)
+            # Waits stand behind the end of the kernel and jump back into the middle of a loop.
+            if not any(i.base == "EXIT" for i in body):
+                bodies.append(body)
     for keys in (("MUFU",), ("FFMA", "FFMA2", "DFMA", "DMMA")):
         counts = [sum(i.base in keys for i in body) for body in bodies]
         if counts and max(counts) > 1:

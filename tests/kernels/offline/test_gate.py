@@ -22,8 +22,9 @@ def case_named(name, target="sm_90", **changes):
 
     case = next(case for case in all_cases(target) if case.name == name)
     constants = {**case.constants, **changes.pop("constants", {})}
-    pairs = constants["BLOCK_M"] * constants["BLOCK_N"]
-    return dataclasses.replace(case, constants=constants, pairs=pairs, **changes)
+    if "BLOCK_M" in constants:
+        changes["pairs"] = constants["BLOCK_M"] * constants["BLOCK_N"]
+    return dataclasses.replace(case, constants=constants, **changes)
 
 
 def judge(case, target="sm_90"):
@@ -53,20 +54,27 @@ def test_spills_are_caught():
 
 
 def test_a_stub_is_caught():
+    from rep4ex_kernels.offline.checks import check_stub
+
     wide = {"BLOCK_M": 256, "BLOCK_N": 256}
-    _, found = judge(case_named(SOUND, "sm_100", constants=wide, num_warps=8), "sm_100")
-    assert any("tensor memory" in v or v.startswith("stub") for v in found), found
+    compiled, found = judge(case_named(SOUND, "sm_100", constants=wide, num_warps=8), "sm_100")
+    assert any(v.startswith("tensor memory") for v in found), found
+    # The code alone gives it away too.
+    unknown = dataclasses.replace(compiled, tensor_memory_columns=0)
+    assert [v.split(":")[0] for v in check_stub(unknown)] == ["stub"]
 
 
-def test_too_much_shared_memory_is_caught(sound):
-    from rep4ex_kernels.offline.checks import check_capacity
-
-    compiled, _ = sound
-    greedy = dataclasses.replace(compiled, shared_bytes=10**6)
-    assert "shared memory" in next(iter(check_capacity(greedy, greedy.code)))
+def test_too_much_shared_memory_is_caught():
+    deep = case_named(
+        "mmr split K=64 W=64 fast", constants={"BLOCK_N": 128}, num_warps=8, num_stages=7
+    )
+    compiled, found = judge(deep)
+    assert compiled.shared_bytes > 232448
+    assert any(v.startswith("shared memory") for v in found), found
 
 
 def test_too_many_registers_are_caught(sound):
+    # The assembler caps registers so that one block fits, so no compiled kernel can break this.
     from rep4ex_kernels.offline.checks import check_capacity
 
     compiled, _ = sound
@@ -74,34 +82,50 @@ def test_too_many_registers_are_caught(sound):
     assert "registers" in next(iter(check_capacity(crowded, crowded.code)))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"special": 2}, "special functions"), ({"matrix_fma": 96.0}, "tensor cores"),
-     ({"ratio_cap": 0.9}, "bound")],
-)  # fmt: skip
-def test_a_departure_from_the_plan_is_caught(sound, change, message):
-    from rep4ex_kernels.offline.checks import violations
-    from rep4ex_kernels.offline.model import ARCHITECTURES, estimate
+def test_an_additional_special_function_is_caught():
+    from rep4ex_kernels.mmd.triton_kernel import LAPLACE
 
-    compiled, _ = sound
-    changed = dataclasses.replace(compiled, case=dataclasses.replace(compiled.case, **change))
-    judged = estimate(changed, changed.code, ARCHITECTURES["sm_90"])
-    assert any(v.startswith(message) for v in violations(changed, judged))
+    # A root more than the one exponential of a Gaussian.
+    _, found = judge(
+        case_named("mmd gaussian split K=16 W=32 precise", constants={"KIND": LAPLACE})
+    )
+    assert any(v.startswith("special functions: expected 1") for v in found), found
+
+
+def test_a_special_function_where_none_is_planned_is_caught():
+    _, found = judge(case_named(SOUND, special=0))
+    assert "special functions: expected 0 a pair, found 1" in found
+
+
+def test_additional_tensor_core_products_are_caught():
+    # The plan of one product with the weights, the code of two.
+    _, found = judge(case_named(SOUND, constants={"PRECISE": True}))
+    assert any(v.startswith("tensor cores: expected 80 multiply-adds") for v in found), found
+
+
+def test_missing_matrix_instructions_are_caught():
+    # Sums on the FMA units where the plan has tensor-core products.
+    _, found = judge(case_named("energy direct k=2 W=32 precise", matrix_fma=64.0))
+    assert "tensor cores: expected matrix instructions, found none" in found
+
+
+def test_additional_float64_products_are_caught():
+    _, found = judge(case_named("least squares moments k=1", constants={"WEIGHTED": True}))
+    assert any(v.startswith("float64: expected 1 products") for v in found), found
 
 
 def test_a_slow_kernel_breaks_the_fast_cap():
     # Direct differences of any number of features cost more issue slots than an exponential.
-    case = case_named("mmr direct k=any W=32 precise", ratio_cap=1.1)
-    _, found = judge(case)
+    _, found = judge(case_named("mmr direct k=any W=32 precise", ratio_cap=1.1))
     assert any(v.startswith("bound") for v in found), found
 
 
-def test_missing_matrix_instructions_are_caught(sound):
-    from rep4ex_kernels.offline.checks import check_plan
+def test_a_kernel_that_does_not_compile_is_a_violation(monkeypatch):
+    from rep4ex_kernels.offline import gate
 
-    compiled, _ = sound
-    code = dataclasses.replace(compiled.code, instructions=(), loop=())
-    assert any("found none" in v for v in check_plan(compiled, code))
+    bad = case_named(SOUND, constants={"BLOCK_N": 48})
+    monkeypatch.setattr(gate, "all_cases", lambda _: [bad])
+    assert "does not compile" in gate.run_case(0, "sm_90").violations[0]
 
 
 def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
@@ -114,3 +138,16 @@ def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
     assert "VIOLATION kernel sm_90: spill" in capsys.readouterr().err
     monkeypatch.setattr(command, "run", lambda *_: [dataclasses.replace(bad, violations=())])
     assert command.main([]) == 0
+
+
+def test_the_document_names_its_command_and_holds_every_row(tmp_path, monkeypatch):
+    from rep4ex_kernels.offline import __main__ as command
+    from rep4ex_kernels.offline.gate import Row
+
+    row = Row("some kernel", "sm_90", ("",) * 10, ())
+    monkeypatch.setattr(command, "run", lambda *_: [row])
+    path = tmp_path / "kernels.md"
+    assert command.main(["--markdown", str(path)]) == 0
+    text = path.read_text()
+    assert "python -m rep4ex_kernels.offline --markdown" in text
+    assert "| some kernel | sm_90" in text

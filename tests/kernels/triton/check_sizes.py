@@ -1,0 +1,50 @@
+"""Thousands of rows, many columns of weights, many small problems, and the largest row number."""
+
+import pytest
+import torch
+
+from rep4ex_kernels import _triton_helpers
+from rep4ex_kernels._triton_table import BLOCK
+from rep4ex_kernels.mmd import reference as mmd_reference
+from rep4ex_kernels.mmd.triton_impl import mmd_pass
+from rep4ex_kernels.mmr import reference as mmr_reference
+from rep4ex_kernels.mmr.triton_impl import kernel_product
+
+
+@pytest.mark.parametrize(
+    ("batch", "n", "k", "d"), [(1, 5000, 2, 3), (1, 257, 4, 128), (400, 24, 3, 2)]
+)
+def test_mmr(generator, device, relative_error, batch, n, k, d):
+    points = torch.randn(batch, n, k, generator=generator)
+    values = torch.randn(batch, n, d, generator=generator)
+    bandwidth = 0.5 + torch.rand(batch, generator=generator)
+    actual = kernel_product(points.to(device), values.to(device), bandwidth.to(device))
+    assert relative_error(actual, mmr_reference.kernel_product(points, values, bandwidth)) < 1e-5
+
+
+@pytest.mark.parametrize(("batch", "n", "m", "d"), [(1, 2400, 2600, 2), (400, 17, 24, 3)])
+def test_mmd(generator, device, relative_error, batch, n, m, d):
+    x = torch.randn(batch, n, d, generator=generator)
+    y = torch.randn(batch, m, d, generator=generator) + 0.3
+    widths = 0.5 + torch.rand(batch, 1, generator=generator)
+    a, b = x.double().requires_grad_(), y.double().requires_grad_()
+    expected = mmd_reference.mmd2(a, b, "gaussian", widths, False)
+    gradients = torch.autograd.grad(expected.sum(), (a, b))
+    actual = mmd_pass(x.to(device), y.to(device), "gaussian", widths.to(device), False)
+    assert relative_error(actual[0], expected.detach()) < 1e-5
+    assert relative_error(actual[1], gradients[0]) < 1e-4
+    assert relative_error(actual[2], gradients[1]) < 1e-4
+
+
+def test_offsets_inside_a_problem_fit_in_32_bits():
+    widest = max(_triton_helpers.MAX_SPLIT_FEATURES, 64)  # of the points, of the weights
+    assert _triton_helpers.MAX_ROWS >= 1_000_000
+    assert _triton_helpers.MAX_ROWS * widest < 2**31
+    assert (_triton_helpers.MAX_ROWS + BLOCK) * widest >= 2**31
+
+
+def test_more_rows_than_offsets_reach_are_refused():
+    # One row seen many times: nothing is allocated before the error.
+    points = torch.zeros(1, 1, 1).expand(1, _triton_helpers.MAX_ROWS + 1, 1)
+    with pytest.raises(ValueError, match=r"rows: .* at most \d+ .*received"):
+        _triton_helpers.prepare_points(points, (points.shape[1],), BLOCK, 1.0, 0.0)
