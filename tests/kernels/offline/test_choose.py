@@ -39,5 +39,5 @@ def test_ties_go_to_the_table_then_by_resident_warps_then_by_shared_memory():
     a, b, c = (Configuration(128, 32 * i, 4, 2) for i in (1, 2, 4))
     faster, close, slow = Verdict(a, 1.0, 8, 100), Verdict(b, 1.02, 16, 200), Verdict(c, 1.1, 64, 1)
     assert best([faster, close, slow], c) == close
-    assert best([faster, Verdict(b, 1.02, 8, 50)], a).configuration == b
+    assert best([faster, Verdict(b, 1.02, 8, 50)], c).configuration == b
     assert best([faster, close], a) == faster
