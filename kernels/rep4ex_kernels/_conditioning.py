@@ -29,7 +29,7 @@ def needs_float64(points: Tensor, bandwidth: Tensor, precision: str) -> bool:
     """
     if _no_question(points):
         return False
-    exponents = points.square().sum(2).mean(1) / bandwidth.to(points.dtype).square()
+    exponents = _squared_norms(points).mean(1) / bandwidth.to(points.dtype).square()
     return bool((exponents < _SMALLEST_EXPONENT[precision]).any())
 
 
@@ -40,11 +40,17 @@ def gradient_needs_float64(points: Tensor, bandwidths: Tensor, precision: str) -
     """
     if _no_question(points):
         return False
-    norms = points.square().sum(2)
+    norms = _squared_norms(points)
     squares = bandwidths.to(points.dtype).square()
     narrow = norms.amax(1) > _LARGEST_SPREAD[precision] * squares.amin(1)
     departure = (norms.mean(1, keepdim=True) / squares).clamp_max(1).mean(1)
     return bool((narrow | (departure < _SMALLEST_EXPONENT[precision])).any())
+
+
+def _squared_norms(points: Tensor) -> Tensor:
+    """|x|^2 (B, n) without a copy of the points."""
+    norms: Tensor = torch.linalg.vector_norm(points, dim=2)
+    return norms.square()
 
 
 def _no_question(points: Tensor) -> bool:

@@ -295,9 +295,7 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
                 for g in range(GROUP):
                     if g < rows:
                         line = w[g, :count]
-                        part = weigh(
-                            mode, x, i + g, y, column, line, scales, factors, steps, spare
-                        )
+                        part = weigh(mode, x, i + g, y, column, line, scales, factors, steps, spare)
                         value += (2.0 if symmetric and both else 1.0) * part
                         if mode != GAUSSIAN and not both:
                             line[i + g - column] = np.float32(0)

@@ -22,11 +22,15 @@ TileKernel = Callable[[Tensor, bool], tuple[Tensor, Tensor]]
 
 
 class Side(NamedTuple):
-    """One sample, ready for tiles; `left` and `right` are the factors of the squares."""
+    """One sample, ready for tiles."""
 
     columns: Tensor  # (1 + d, n): ones and the points, in the dtype of the weights
-    left: Tensor  # (n, d + 2)
-    right: Tensor  # (d + 2, n)
+    right: Tensor  # (d + 2, n): points, ones and |x|^2, the factor of the squares on the right
+
+    def left(self, rows: slice) -> Tensor:
+        """Return their factor on the left for a tile: -2 x, |x|^2, ones."""
+        right = self.right[:, rows]
+        return torch.cat([right[:-2] * -2, right[-1:], right[-2:-1]]).T
 
 
 class Sums(NamedTuple):
@@ -39,13 +43,13 @@ class Sums(NamedTuple):
 
 def make_side(points: Tensor, squares: torch.dtype) -> Side:
     """Prepare centred points (n, d); squares are expanded in the dtype `squares`."""
-    wide = points.to(torch.float64)
-    norms = wide.square().sum(1, keepdim=True)
-    ones = torch.ones_like(norms)
-    left = torch.cat([-2 * wide, norms, ones], 1).to(squares)
-    right = torch.cat([wide, ones, norms], 1).T.contiguous().to(squares)
-    columns = torch.cat([ones, wide], 1).T.contiguous().to(points.dtype)
-    return Side(columns, left, right)
+    n, d = points.shape
+    norms = torch.linalg.vector_norm(points, dim=1, dtype=torch.float64).square()
+    right = points.new_ones(d + 2, n, dtype=squares)
+    right[:d], right[d + 1] = points.T, norms
+    columns = points.new_ones(1 + d, n)
+    columns[1:] = points.T
+    return Side(columns, right)
 
 
 class PairSums:
@@ -69,8 +73,8 @@ class PairSums:
         """Sum over (x, x); the gradient counts both arguments."""
         total = torch.zeros_like(side.columns)
         value = 0.0
-        for rows, columns, diagonal in upper_tiles(len(side.left)):
-            tile = self._distances(side.left[rows], side.right[:, columns])
+        for rows, columns, diagonal in upper_tiles(side.right.shape[1]):
+            tile = self._distances(side.left(rows), side.right[:, columns])
             if diagonal:
                 tile.fill_diagonal_(0.0)
             weights, sums = self._kernel(tile, diagonal)
@@ -88,9 +92,10 @@ class PairSums:
         """Sum over (x, y)."""
         total_x, total_y = torch.zeros_like(x.columns), torch.zeros_like(y.columns)
         value = 0.0
-        for _, rows in starts(len(x.left)):
-            for _, columns in starts(len(y.left)):
-                tile = self._distances(x.left[rows], y.right[:, columns])
+        for _, rows in starts(x.right.shape[1]):
+            left = x.left(rows)
+            for _, columns in starts(y.right.shape[1]):
+                tile = self._distances(left, y.right[:, columns])
                 weights, sums = self._kernel(tile, False)
                 value += float(sums.sum(dtype=torch.float64))
                 total_x[:, rows].addmm_(y.columns[:, columns], weights.T)

@@ -60,11 +60,11 @@ def centre(x: Tensor) -> Tensor:
     There the subtraction is exact. Elsewhere it would round, and rounding of 1e-7 is enough to turn
     round the direction between two points that nearly coincide.
     """
-    wide = x.to(torch.float64)
-    mean = wide.mean(1, keepdim=True)
-    spread = (wide - mean).square().mean(1, keepdim=True).sqrt()
-    large = mean.abs() > 2 * spread
-    return x - torch.where(large, mean, 0.0).to(x.dtype)
+    if not x.numel():
+        return x
+    variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+    large = mean.square() > 4 * variance
+    return x - torch.where(large, mean, 0.0)
 
 
 def with_gradients(

@@ -46,9 +46,7 @@ def test_a_forced_float32_backend_is_not_replaced_where_float64_is_needed(width)
         "hsic": lambda b: hsic(x, y, 1.0, width, backend=b),
     }
     for op, call in calls.items():
-        with pytest.raises(
-            BackendError, match=f"'numba' cannot run {op}: the bandwidth"
-        ):
+        with pytest.raises(BackendError, match=f"'numba' cannot run {op}: the bandwidth"):
             call("numba")
         assert torch.allclose(call("torch"), call("reference"), rtol=1e-5)
     with pytest.raises(BackendError, match="'numba' cannot run mmd imq: it has no such path"):

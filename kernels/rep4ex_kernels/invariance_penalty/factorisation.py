@@ -42,8 +42,8 @@ def factorise(scaled: Tensor, basis: Tensor, tolerance: float, max_rank: int) ->
     while True:
         cholesky.extend(target * n, max_rank)
         rows = cholesky.rows
-        projected = rows - (rows @ basis) @ basis.T
-        mass = float(projected.square().sum())
+        projected = torch.addmm(rows, rows @ basis, basis.T, alpha=-1)
+        mass = float(torch.linalg.vector_norm(projected).square())
         left = cholesky.remaining
         # The projection takes the smooth directions away; of what it leaves, too, only a small
         # part may be missing. Half of the tolerance is kept for the compression.
@@ -51,6 +51,7 @@ def factorise(scaled: Tensor, basis: Tensor, tolerance: float, max_rank: int) ->
             break
         target = 0.4 * tolerance * mass / n
     complete = left <= 0.5 * tolerance * min(mass, n)
+    del cholesky, rows  # as large as the result
     features, dropped = _compress(projected, max(0.0, tolerance * min(mass, n) - left))
     return Factorisation(features, (left + dropped) / n, complete)
 

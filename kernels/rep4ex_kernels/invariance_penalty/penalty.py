@@ -8,6 +8,7 @@ the rank does not pay, the dense pass of `mmr_penalty` with the projection kept.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -52,10 +53,10 @@ class InvariancePenalty:
         """Keep what `fit` computed: points (n, k) centred, basis (n, k + 1) in float64."""
         self._points = points
         self._basis = basis
-        self._factorisation = factorisation
-        self._features = factorisation.features.to(points.dtype).contiguous()
+        # F' / n, a row of it along the data: what a step multiplies by.
         self._rows = (factorisation.features.T / len(points)).to(points.dtype).contiguous()
         self._squares = factorisation.features.square().sum(1)
+        self._error, self._complete = factorisation.error, factorisation.complete
         self._kernel_basis: Tensor | None = None
         self.bandwidth = bandwidth
 
@@ -68,7 +69,7 @@ class InvariancePenalty:
         *,
         max_rank: int | None = None,
     ) -> InvariancePenalty:
-        """Factorise the projected kernel of the actions.
+        """Factorise the projected kernel of the actions; holds up to four (n, rank) float64 arrays.
 
         Args:
             actions: (n, k), constants.
@@ -103,25 +104,27 @@ class InvariancePenalty:
     @property
     def path(self) -> str:
         """ "factorised", or "dense" where the rank that the tolerance takes does not pay."""
-        return "factorised" if self._factorisation.complete else "dense"
+        return "factorised" if self._complete else "dense"
 
     @property
     def rank(self) -> int:
         """Columns of `features`."""
-        return self._features.shape[1]
+        return self._rows.shape[0]
 
-    @property
+    @functools.cached_property
     def features(self) -> Tensor:
         """Action features F (n, rank), residualised: F F' ~ P K P, F' [1, A] = 0.
 
         On the dense path they are the best that `max_rank` allowed and are not used by the penalty.
+        Mini-batches gather rows of them; whole steps do not need them, so they are made at first
+        use.
         """
-        return self._features
+        return (self._rows.T * len(self._points)).contiguous()
 
     @property
     def features_error(self) -> float:
         """tr(P K P - F F') / n: what `features` leave out."""
-        return self._factorisation.error
+        return self._error
 
     @property
     def error_bound(self) -> float:
@@ -129,7 +132,7 @@ class InvariancePenalty:
 
         r is the residual of the representation. Zero on the dense path.
         """
-        return self._factorisation.error if self._factorisation.complete else 0.0
+        return self._error if self._complete else 0.0
 
     @full_precision
     def __call__(
@@ -234,8 +237,7 @@ class InvariancePenalty:
     def _batch(self, phi: Tensor, index: Tensor, statistic: str) -> Tensor:
         b = phi.shape[-2]
         if self.path == "factorised":
-            features = self._features[index].to(phi.dtype)
-            value = (features.mT @ phi).square().sum((-1, -2))
+            value = (self.features[index].to(phi.dtype).mT @ phi).square().sum((-1, -2))
             own = self._squares[index]
         else:
             value, own = self._dense_batch(phi, index)

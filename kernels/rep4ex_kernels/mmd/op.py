@@ -123,11 +123,11 @@ def _mmd_op(
     dtype = x.dtype
     op = "mmd" if kernel == "gaussian" else f"mmd {kernel}"
     name = choose_backend(op, request, x.device, dtype, x.shape[-1])
-    if name != "triton":
-        pooled = torch.cat([a, b], dim=1)
-        close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS and precision == "precise"
-        if close or gradient_needs_float64(pooled, bandwidths, precision):
-            dtype, name = torch.float64, float64_backend(op, request)
+    close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS and precision == "precise"
+    if name != "triton" and (
+        close or gradient_needs_float64(torch.cat([a, b], dim=1), bandwidths, precision)
+    ):
+        dtype, name = torch.float64, float64_backend(op, request)
     run = implementation("mmd", name).mmd_pass
     results = run(a.to(dtype), b.to(dtype), kernel, bandwidths.to(dtype), unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)

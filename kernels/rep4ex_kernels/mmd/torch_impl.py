@@ -36,6 +36,7 @@ def mmd_pass(
         pooled = torch.cat([a, b])
         squares = _square_dtype(pooled, kernel, min(widths), precision)
         tile_kernel = _tile_kernel(kernel, widths, pooled)
+        del pooled
         sums = PairSums(tile_kernel, a, squares)
         side_x, side_y = make_side(a, squares), make_side(b, squares)
         xx, yy = sums.symmetric(side_x), sums.symmetric(side_y)
@@ -47,7 +48,7 @@ def mmd_pass(
 def _square_dtype(pooled: Tensor, kernel: str, smallest: float, precision: str) -> torch.dtype:
     if kernel == "laplace":
         return root_square_dtype(pooled, precision)
-    spread = float(pooled.square().sum(1).max()) if pooled.numel() else 0.0
+    spread = float(torch.linalg.vector_norm(pooled, dim=1).max()) ** 2 if pooled.numel() else 0.0
     fine = spread * _LOG2E / (2 * smallest**2) <= SPREAD_LIMIT[precision]
     return torch.float32 if fine and pooled.dtype == torch.float32 else torch.float64
 
