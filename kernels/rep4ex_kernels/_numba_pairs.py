@@ -3,9 +3,10 @@
     out_i = sum_j w(|x_i - y_j|^2) v_j,  and for the other side  out_j = sum_i w v_i
 
 The squares are direct differences, exact to rounding at any spread. A group of rows meets a block
-of columns in four short loops over the block, all of it in the first-level cache: squares, weights,
-and for every column of values one fused dot product and update. exp2 is a polynomial, so that the
-compiler vectorises it.
+of columns in short loops over the block, all of it in the first-level cache: squares, weights, and
+for every column of values one fused dot product and update. Gaussians of one or two features and
+one or two columns of values take a single loop, in which the weights never leave the registers.
+exp2 is a polynomial, so that the compiler vectorises it.
 
 Accumulation has two levels (a tile, then the total), which keeps float32's error small at any n.
 """
@@ -199,6 +200,92 @@ def gaussian_line(x: Any, i: Any, y: Any, start: Any, scale: Any, out: Any) -> N
 
 
 @njit(fastmath=True)
+def gaussian_rows(x: Any, i: Any, y: Any, start: Any, scale: Any, w: Any, count: Any) -> None:
+    """w[g, j] = exp2(scale |x_(i + g) - y_(start + j)|^2) for four rows; reads y_j once for all."""
+    stop = start + count
+    w0, w1, w2, w3 = w[0, :count], w[1, :count], w[2, :count], w[3, :count]
+    if len(x) == 1:
+        a, b, c, d, y0 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3], y[0, start:stop]
+        for j in range(count):
+            p0 = y0[j]
+            w0[j] = exp2((a - p0) * (a - p0) * scale)
+            w1[j] = exp2((b - p0) * (b - p0) * scale)
+            w2[j] = exp2((c - p0) * (c - p0) * scale)
+            w3[j] = exp2((d - p0) * (d - p0) * scale)
+    elif len(x) == 2:
+        a0, b0, c0, d0, y0 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3], y[0, start:stop]
+        a1, b1, c1, d1, y1 = x[1, i], x[1, i + 1], x[1, i + 2], x[1, i + 3], y[1, start:stop]
+        for j in range(count):
+            p0, p1 = y0[j], y1[j]
+            w0[j] = exp2(((a0 - p0) * (a0 - p0) + (a1 - p1) * (a1 - p1)) * scale)
+            w1[j] = exp2(((b0 - p0) * (b0 - p0) + (b1 - p1) * (b1 - p1)) * scale)
+            w2[j] = exp2(((c0 - p0) * (c0 - p0) + (c1 - p1) * (c1 - p1)) * scale)
+            w3[j] = exp2(((d0 - p0) * (d0 - p0) + (d1 - p1) * (d1 - p1)) * scale)
+    elif len(x) == 4:
+        a0, b0, c0, d0, y0 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3], y[0, start:stop]
+        a1, b1, c1, d1, y1 = x[1, i], x[1, i + 1], x[1, i + 2], x[1, i + 3], y[1, start:stop]
+        a2, b2, c2, d2, y2 = x[2, i], x[2, i + 1], x[2, i + 2], x[2, i + 3], y[2, start:stop]
+        a3, b3, c3, d3, y3 = x[3, i], x[3, i + 1], x[3, i + 2], x[3, i + 3], y[3, start:stop]
+        for j in range(count):
+            p0, p1, p2, p3 = y0[j], y1[j], y2[j], y3[j]
+            e0, e1, e2, e3 = a0 - p0, a1 - p1, a2 - p2, a3 - p3
+            w0[j] = exp2((e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3) * scale)
+            e0, e1, e2, e3 = b0 - p0, b1 - p1, b2 - p2, b3 - p3
+            w1[j] = exp2((e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3) * scale)
+            e0, e1, e2, e3 = c0 - p0, c1 - p1, c2 - p2, c3 - p3
+            w2[j] = exp2((e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3) * scale)
+            e0, e1, e2, e3 = d0 - p0, d1 - p1, d2 - p2, d3 - p3
+            w3[j] = exp2((e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3) * scale)
+    else:
+        for g in range(GROUP):
+            gaussian_line(x, i + g, y, start, scale, w[g, :count])
+
+
+@njit(fastmath=True)
+def narrow_gaussian_rows(
+    x: Any, i: Any, y: Any, start: Any, count: Any, scale: Any, v: Any, vi: Any, acc: Any, out: Any
+) -> None:
+    """`gaussian_rows` and `accumulate` in one loop, for at most two features and two columns.
+
+    vi, acc and out have two columns; where v has one, that of vi holds zeros and those of acc and
+    out hold nothing of use.
+    """
+    stop, last = start + count, len(v) - 1
+    u0, u1, out0, out1 = v[0, start:stop], v[last, start:stop], out[0, :count], out[1, :count]
+    a0, b0, c0, d0 = vi[0, 0], vi[1, 0], vi[2, 0], vi[3, 0]
+    a1, b1, c1, d1 = vi[0, 1], vi[1, 1], vi[2, 1], vi[3, 1]
+    r0, s0, t0, q0 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    r1, s1, t1, q1 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    if len(x) == 1:
+        e, f, g, h, y0 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3], y[0, start:stop]
+        for j in range(count):
+            p0, v0, v1 = y0[j], u0[j], u1[j]
+            w0 = exp2((e - p0) * (e - p0) * scale)
+            w1 = exp2((f - p0) * (f - p0) * scale)
+            w2 = exp2((g - p0) * (g - p0) * scale)
+            w3 = exp2((h - p0) * (h - p0) * scale)
+            r0, s0, t0, q0 = r0 + w0 * v0, s0 + w1 * v0, t0 + w2 * v0, q0 + w3 * v0
+            r1, s1, t1, q1 = r1 + w0 * v1, s1 + w1 * v1, t1 + w2 * v1, q1 + w3 * v1
+            out0[j] += w0 * a0 + w1 * b0 + w2 * c0 + w3 * d0
+            out1[j] += w0 * a1 + w1 * b1 + w2 * c1 + w3 * d1
+    else:
+        e0, f0, g0, h0, y0 = x[0, i], x[0, i + 1], x[0, i + 2], x[0, i + 3], y[0, start:stop]
+        e1, f1, g1, h1, y1 = x[1, i], x[1, i + 1], x[1, i + 2], x[1, i + 3], y[1, start:stop]
+        for j in range(count):
+            p0, p1, v0, v1 = y0[j], y1[j], u0[j], u1[j]
+            w0 = exp2(((e0 - p0) * (e0 - p0) + (e1 - p1) * (e1 - p1)) * scale)
+            w1 = exp2(((f0 - p0) * (f0 - p0) + (f1 - p1) * (f1 - p1)) * scale)
+            w2 = exp2(((g0 - p0) * (g0 - p0) + (g1 - p1) * (g1 - p1)) * scale)
+            w3 = exp2(((h0 - p0) * (h0 - p0) + (h1 - p1) * (h1 - p1)) * scale)
+            r0, s0, t0, q0 = r0 + w0 * v0, s0 + w1 * v0, t0 + w2 * v0, q0 + w3 * v0
+            r1, s1, t1, q1 = r1 + w0 * v1, s1 + w1 * v1, t1 + w2 * v1, q1 + w3 * v1
+            out0[j] += w0 * a0 + w1 * b0 + w2 * c0 + w3 * d0
+            out1[j] += w0 * a1 + w1 * b1 + w2 * c1 + w3 * d1
+    acc[0, 0], acc[1, 0], acc[2, 0], acc[3, 0] = r0, s0, t0, q0
+    acc[0, 1], acc[1, 1], acc[2, 1], acc[3, 1] = r1, s1, t1, q1
+
+
+@njit(fastmath=True)
 def root_row(w: Any) -> Any:
     """w = 1 / sqrt(w), 0 for 0; returns the sum of sqrt(w)."""
     total = np.float32(0)
@@ -276,11 +363,12 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
     that the difference of two sums would lose it.
     """
     n, m, width = x.shape[1], y.shape[1], len(v)
+    narrow = mode == GAUSSIAN and len(x) <= 2 and width <= 2
     w = np.empty((GROUP, COLUMNS), np.float32)
     spare = np.empty((2, COLUMNS), np.float32)
-    vi = np.zeros((GROUP, width), np.float32)
-    acc = np.zeros((GROUP, width), np.float32)
-    tile = np.zeros((width, COLUMNS), np.float32)
+    vi = np.zeros((GROUP, max(width, 2)), np.float32)
+    acc = np.zeros((GROUP, max(width, 2)), np.float32)
+    tile = np.zeros((max(width, 2), COLUMNS), np.float32)
     value = 0.0
     for block in range(first, (n + ROWS - 1) // ROWS, stride):
         row = block * ROWS
@@ -293,21 +381,29 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
             for i in range(row, last, GROUP):
                 rows = min(GROUP, last - i)
                 for g in range(GROUP):
-                    if g < rows:
-                        line = w[g, :count]
-                        part = weigh(mode, x, i + g, y, column, line, scales, factors, steps, spare)
-                        value += (2.0 if symmetric and both else 1.0) * part
-                        if mode != GAUSSIAN and not both:
-                            line[i + g - column] = np.float32(0)
-                    else:
-                        w[g, :count] = np.float32(0)
                     for c in range(width):
                         vi[g, c] = v[c, i + g] if g < rows else np.float32(0)
-                        acc[g, c] = np.float32(0)
-                if differences:
-                    accumulate_differences(w, count, u, column, vi, acc, tile, both)
+                if narrow and rows == GROUP:
+                    narrow_gaussian_rows(x, i, y, column, count, scales[0], u, vi, acc, tile)
                 else:
-                    accumulate(w, count, u, column, vi, acc, tile, both)
+                    if mode == GAUSSIAN and rows == GROUP:
+                        gaussian_rows(x, i, y, column, scales[0], w, count)
+                    else:
+                        for g in range(GROUP):
+                            line = w[g, :count]
+                            if g >= rows:
+                                line[:] = np.float32(0)
+                                continue
+                            part = weigh(
+                                mode, x, i + g, y, column, line, scales, factors, steps, spare
+                            )
+                            value += (2.0 if symmetric and both else 1.0) * part
+                            if mode != GAUSSIAN and not both:
+                                line[i + g - column] = np.float32(0)
+                    if differences:
+                        accumulate_differences(w, count, u, column, vi, acc, tile, both)
+                    else:
+                        accumulate(w, count, u, column, vi, acc, tile, both)
                 for g in range(rows):
                     for c in range(width):
                         out_x[c, i + g] += acc[g, c]

@@ -1,21 +1,18 @@
 """Calls of the compiled sums: arrays in, threads, arrays out.
 
-Threads take every T-th block of rows and have sums of their own, added in a fixed order: two runs
-with the same number of threads give the same bits.
+Threads take every T-th block of rows; see `_threads`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from rep4ex_kernels._numba_pairs import ROWS, pair_sums
+from rep4ex_kernels._threads import sum_in_threads
 
 Array = NDArray[np.float32]
 
@@ -57,15 +54,6 @@ def with_ones(points: Array) -> Array:
     return np.concatenate([np.ones((1, points.shape[1]), np.float32), points])
 
 
-def in_threads(blocks: int, work: Callable[[int, int], Any]) -> list[Any]:
-    """Call work(first, stride) once a thread, for all blocks; results in order."""
-    threads = max(1, min(torch.get_num_threads(), blocks))
-    if threads == 1:
-        return [work(0, 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, range(threads), [threads] * threads))
-
-
 def symmetric(points: Array, values: Array, weighting: Weighting) -> tuple[Array, float]:
     """Return sum_j w_ij v_j (c, n) and sum_ij k_ij over all pairs of points (k, n)."""
 
@@ -74,8 +62,8 @@ def symmetric(points: Array, values: Array, weighting: Weighting) -> tuple[Array
         value = pair_sums(points, points, values, values, True, *weighting, first, stride, out, out)
         return out, float(value)
 
-    parts = in_threads(-(-points.shape[1] // ROWS), work)
-    return sum(part[0] for part in parts), sum(part[1] for part in parts)
+    out, value = sum_in_threads(-(-points.shape[1] // ROWS), work)
+    return out, value
 
 
 def cross(
@@ -88,6 +76,5 @@ def cross(
         value = pair_sums(x, y, values_x, values_y, False, *weighting, first, stride, out_x, out_y)
         return out_x, out_y, float(value)
 
-    parts = in_threads(-(-x.shape[1] // ROWS), work)
-    out_x, out_y, value = (sum(part[i] for part in parts) for i in range(3))
+    out_x, out_y, value = sum_in_threads(-(-x.shape[1] // ROWS), work)
     return out_x, out_y, value

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rep4ex_kernels._tiles import TILE, starts, upper_tiles
+from rep4ex_kernels._threads import sum_in_threads
+from rep4ex_kernels._tiles import TILE, shares, slices, upper_tiles
 
 # What turns a tile of squared distances, which it may overwrite, into its weights w (same memory or
 # its own) and the row sums of k; the last argument says that the tile lies on the diagonal of a
@@ -53,7 +54,36 @@ def make_side(points: Tensor, squares: torch.dtype) -> Side:
 
 
 class PairSums:
-    """Runs a tile kernel over blocks; holds the one buffer that all tiles share."""
+    """Sums over pairs with the tile kernel that `make` makes, one a thread with its own memory."""
+
+    def __init__(self, make: Callable[[], TileKernel], like: Tensor, squares: torch.dtype) -> None:
+        self._make, self._like, self._squares = make, like, squares
+
+    def symmetric(self, side: Side) -> Sums:
+        """Sum over (x, x); the gradient counts both arguments."""
+
+        def work(first: int, stride: int) -> tuple[float, Tensor]:
+            return self._tiles().symmetric(side, first, stride)
+
+        value, total = sum_in_threads(shares(side.right, side.right.shape[1]), work)
+        gradient = 2 * _gradient(side, total)
+        return Sums(value, gradient, gradient)
+
+    def cross(self, x: Side, y: Side) -> Sums:
+        """Sum over (x, y)."""
+
+        def work(first: int, stride: int) -> tuple[float, Tensor, Tensor]:
+            return self._tiles().cross(x, y, first, stride)
+
+        value, total_x, total_y = sum_in_threads(shares(x.right, x.right.shape[1]), work)
+        return Sums(value, _gradient(x, total_x), _gradient(y, total_y))
+
+    def _tiles(self) -> _Tiles:
+        return _Tiles(self._make(), self._like, self._squares)
+
+
+class _Tiles:
+    """Runs a tile kernel over blocks; holds the one buffer that all its tiles share."""
 
     def __init__(self, kernel: TileKernel, like: Tensor, squares: torch.dtype) -> None:
         self._kernel = kernel
@@ -69,11 +99,11 @@ class PairSums:
             return squares
         return self._tile[: rows * columns].view(rows, columns).copy_(squares)
 
-    def symmetric(self, side: Side) -> Sums:
-        """Sum over (x, x); the gradient counts both arguments."""
+    def symmetric(self, side: Side, first: int, stride: int) -> tuple[float, Tensor]:
+        """Return sum_ij k and sum_j w_ij [1, x_j] of blocks of rows and their mirror images."""
         total = torch.zeros_like(side.columns)
         value = 0.0
-        for rows, columns, diagonal in upper_tiles(side.right.shape[1]):
+        for rows, columns, diagonal in upper_tiles(side.right.shape[1], first, stride):
             tile = self._distances(side.left(rows), side.right[:, columns])
             if diagonal:
                 tile.fill_diagonal_(0.0)
@@ -85,22 +115,21 @@ class PairSums:
             else:
                 total[:, columns].addmm_(side.columns[:, rows], weights)
             total[:, rows].addmm_(side.columns[:, columns], weights.T)
-        gradient = 2 * _gradient(side, total)
-        return Sums(value, gradient, gradient)
+        return value, total
 
-    def cross(self, x: Side, y: Side) -> Sums:
-        """Sum over (x, y)."""
+    def cross(self, x: Side, y: Side, first: int, stride: int) -> tuple[float, Tensor, Tensor]:
+        """Return sum_ij k, sum_j w_ij [1, y_j] and sum_i w_ij [1, x_i] of blocks of rows."""
         total_x, total_y = torch.zeros_like(x.columns), torch.zeros_like(y.columns)
         value = 0.0
-        for _, rows in starts(x.right.shape[1]):
+        for rows in slices(x.right.shape[1], first, stride):
             left = x.left(rows)
-            for _, columns in starts(y.right.shape[1]):
+            for columns in slices(y.right.shape[1]):
                 tile = self._distances(left, y.right[:, columns])
                 weights, sums = self._kernel(tile, False)
                 value += float(sums.sum(dtype=torch.float64))
                 total_x[:, rows].addmm_(y.columns[:, columns], weights.T)
                 total_y[:, columns].addmm_(x.columns[:, rows], weights)
-        return Sums(value, _gradient(x, total_x), _gradient(y, total_y))
+        return value, total_x, total_y
 
 
 def _gradient(side: Side, total: Tensor) -> Tensor:

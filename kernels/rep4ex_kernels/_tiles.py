@@ -69,15 +69,22 @@ class TileBuffer:
         return tile.clamp_(min=_SMALLEST[tile.dtype])
 
 
-def starts(n: int) -> Iterator[tuple[int, slice]]:
-    """Yield the first row and the slice of every tile of n rows."""
-    for start in range(0, n, TILE):
-        yield start, slice(start, min(start + TILE, n))
+def shares(points: Tensor, n: int) -> int:
+    """Return into how many parts threads may divide n rows: one on a GPU, which has its own."""
+    return -(-n // TILE) if points.device.type == "cpu" else 1
 
 
-def upper_tiles(n: int) -> Iterator[tuple[slice, slice, bool]]:
-    """Yield (rows, columns, whether on the diagonal) of the tiles on and above the diagonal."""
-    for first, rows in starts(n):
-        for second, columns in starts(n):
-            if second >= first:
-                yield rows, columns, second == first
+def slices(n: int, first: int = 0, stride: int = 1) -> Iterator[slice]:
+    """Yield the rows of every tile, of the tiles first, first + stride, ... along n rows."""
+    for start in range(first * TILE, n, stride * TILE):
+        yield slice(start, min(start + TILE, n))
+
+
+def upper_tiles(n: int, first: int = 0, stride: int = 1) -> Iterator[tuple[slice, slice, bool]]:
+    """Yield (rows, columns, whether on the diagonal) of the tiles on and above the diagonal.
+
+    Of the blocks of rows, only first, first + stride, ...
+    """
+    for rows in slices(n, first, stride):
+        for columns in slices(n, rows.start // TILE):
+            yield rows, columns, columns.start == rows.start

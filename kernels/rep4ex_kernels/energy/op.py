@@ -9,6 +9,7 @@ from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
 from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._threads import own_threads
 from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
 from rep4ex_kernels.energy import reference
 
@@ -16,6 +17,7 @@ STATISTICS = ("v", "u")
 
 
 @full_precision
+@own_threads
 def energy_distance(
     x: Tensor,
     y: Tensor,

@@ -15,6 +15,7 @@ from rep4ex_kernels._radial import (
     make_side,
     root_square_dtype,
 )
+from rep4ex_kernels._tiles import TILE
 
 
 def energy_pass(
@@ -32,7 +33,8 @@ def energy_pass(
 def _distance(x: Tensor, y: Tensor, unbiased: bool, precision: str) -> tuple[float, Tensor, Tensor]:
     pooled = torch.cat([x, y])
     squares = root_square_dtype(pooled, precision)
-    sums = PairSums(_root_kernel(coincidence_floor(pooled)), x, squares)
+    floor = coincidence_floor(pooled)
+    sums = PairSums(lambda: _root_kernel(floor, x), x, squares)
     side_x, side_y = make_side(x, squares), make_side(y, squares)
     xx, yy = sums.symmetric(side_x), sums.symmetric(side_y)
     xy = sums.cross(side_x, side_y)
@@ -40,9 +42,11 @@ def _distance(x: Tensor, y: Tensor, unbiased: bool, precision: str) -> tuple[flo
     return -value, grad_x.neg_(), grad_y.neg_()
 
 
-def _root_kernel(floor: float) -> TileKernel:
+def _root_kernel(floor: float, like: Tensor) -> TileKernel:
+    spare = like.new_empty(TILE * TILE)
+
     def kernel(tile: Tensor, diagonal: bool) -> tuple[Tensor, Tensor]:
-        squares = tile.clamp(min=0)
+        squares = torch.clamp(tile, min=0, out=spare[: tile.numel()].view(tile.shape))
         weights = torch.threshold_(tile, floor, math.inf).rsqrt_()
         return weights, squares.mul_(weights).sum(1)
 

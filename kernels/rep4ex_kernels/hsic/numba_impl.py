@@ -22,7 +22,8 @@ from rep4ex_kernels._numba_pairs import (
     accumulate,
     gaussian_line,
 )
-from rep4ex_kernels._numba_run import Array, Weighting, across, in_threads, symmetric, with_ones
+from rep4ex_kernels._numba_run import Array, Weighting, across, symmetric, with_ones
+from rep4ex_kernels._threads import sum_in_threads
 
 
 def hsic_pass(
@@ -65,8 +66,7 @@ def _criterion(
         )  # fmt: skip
         return out_x, out_y, float(own)
 
-    parts = in_threads(-(-n // ROWS), work)
-    total_x, total_y, own = (sum(part[i] for part in parts) for i in range(3))
+    total_x, total_y, own = sum_in_threads(-(-n // ROWS), work)
     # Rounding of beta is the same in every pair and does not average out; take it back.
     value = float(total_x[0].sum(dtype=np.float64)) + own + float(sums_x @ rounding_y)
     grad_x = (x * total_x[:1] - total_x[1:]) * np.float32(-2 * factor / h_x**2)

@@ -20,6 +20,7 @@ from rep4ex_kernels._dispatch import (
     requested_backend,
 )
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._threads import own_threads
 from rep4ex_kernels._two_sample import centre, read_samples, with_gradients
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.hsic import reference
@@ -28,6 +29,7 @@ STATISTICS = ("biased", "unbiased")
 
 
 @full_precision
+@own_threads
 def hsic(
     x: Tensor,
     y: Tensor,

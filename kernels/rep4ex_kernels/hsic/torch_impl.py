@@ -13,11 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from rep4ex_kernels._threads import sum_in_threads
 from rep4ex_kernels._tiles import (
     TILE,
     Factors,
     TileBuffer,
     scale_points,
+    shares,
     square_dtype,
     upper_tiles,
 )
@@ -59,49 +61,66 @@ class _Centring(NamedTuple):
 
 
 class _Side:
-    """One variable: its kernel tile by tile, its row sums, its gradient."""
+    """One variable: what all its tiles are computed from."""
 
     def __init__(self, points: Tensor, bandwidth: float, unbiased: bool, precision: str) -> None:
         scaled = scale_points(points, bandwidth)
-        squares = square_dtype(scaled, points.dtype, precision)
-        self._factors = Factors(scaled, squares)
-        self._buffer = TileBuffer(points.dtype, squares, points.device)
-        self._diagonal = 0.0 if unbiased else 1.0
-        self._bandwidth = bandwidth
+        self.squares = square_dtype(scaled, points.dtype, precision)
+        self.factors = Factors(scaled, self.squares)
+        self.diagonal = 0.0 if unbiased else 1.0
         self.columns = torch.cat([torch.ones_like(points[:, :1]), points], 1).T.contiguous()
-        self.total = torch.zeros_like(self.columns)
-        self.own = 0.0
-        self._spare = torch.empty(TILE * TILE, dtype=points.dtype, device=points.device)
+        self._bandwidth = bandwidth
 
     def __len__(self) -> int:
         return self.columns.shape[1]
 
-    def tile(self, rows: slice, columns: slice, diagonal: bool) -> Tensor:
-        """Return the kernel of a tile; overwritten by the next."""
-        left, right = self._factors.left[rows], self._factors.right[:, columns]
-        kernel = self._buffer.exponents(left, right).exp2_()
-        return kernel.fill_diagonal_(self._diagonal) if diagonal else kernel
-
     def centring(self, unbiased: bool) -> _Centring:
         """Sum the rows of the kernel."""
         n = len(self)
-        sums = torch.zeros_like(self.columns[0])
-        for rows, columns, diagonal in upper_tiles(n):
-            kernel = self.tile(rows, columns, diagonal)
-            sums[rows] += kernel.sum(1)
-            if not diagonal:
-                sums[columns] += kernel.sum(0)
-        wide = sums.to(torch.float64)
+
+        def work(first: int, stride: int) -> tuple[Tensor]:
+            tiles, sums = _Tiles(self), torch.zeros_like(self.columns[0])
+            for rows, columns, diagonal in upper_tiles(n, first, stride):
+                kernel = tiles.kernel(rows, columns, diagonal)
+                sums[rows] += kernel.sum(1)
+                if not diagonal:
+                    sums[columns] += kernel.sum(0)
+            return (sums.to(torch.float64),)
+
+        (wide,) = sum_in_threads(shares(self.columns, n), work)
         total = float(wide.sum())
         if unbiased:
             alpha, beta = 1 / (n - 2), total / ((n - 1) * (n - 2))
         else:
             alpha, beta = 1 / n, total / n**2
-        ones = torch.ones_like(sums)
-        shifted, scaled = (alpha * wide - beta).to(sums), (alpha * wide).to(sums)
+        shifted, scaled = (alpha * wide - beta).to(self.columns), (alpha * wide).to(self.columns)
+        ones = torch.ones_like(scaled)
         rounding = shifted.to(wide) + scaled.to(wide) - (2 * alpha * wide - beta)
         left, right = torch.stack([shifted, ones], 1), torch.stack([ones, scaled])
         return _Centring(left, right.contiguous(), wide, rounding)
+
+    def gradient(self, total: Tensor, factor: float) -> Tensor:
+        """Return the gradient (n, columns) from the sums of weights times [1, points]."""
+        pull = self.columns[1:] * total[:1] - total[1:]
+        return (pull * (-2 * factor / self._bandwidth**2)).T
+
+
+class _Tiles:
+    """The tiles of one variable that one thread computes, in memory of its own, and their sums."""
+
+    def __init__(self, side: _Side) -> None:
+        columns = side.columns
+        self._side = side
+        self._buffer = TileBuffer(columns.dtype, side.squares, columns.device)
+        self._spare = columns.new_empty(TILE * TILE)
+        self.total = torch.zeros_like(columns)
+        self.own = 0.0
+
+    def kernel(self, rows: slice, columns: slice, diagonal: bool) -> Tensor:
+        """Return the kernel of a tile; overwritten by the next."""
+        factors = self._side.factors
+        kernel = self._buffer.exponents(factors.left[rows], factors.right[:, columns]).exp2_()
+        return kernel.fill_diagonal_(self._side.diagonal) if diagonal else kernel
 
     def weights(self, other: Tensor, left: Tensor, right: Tensor, own: Tensor) -> Tensor:
         """Return own kernel times the centred kernel of the other variable."""
@@ -115,29 +134,32 @@ class _Side:
         A point does not pull itself: its weight, the largest, would only leave rounding in the
         gradient. It is summed apart, for the value.
         """
+        points = self._side.columns
         if diagonal:
             self.own += float(weights.diagonal().sum(dtype=torch.float64))
             weights.fill_diagonal_(0.0)
         else:
-            self.total[:, columns].addmm_(self.columns[:, rows], weights)
-        self.total[:, rows].addmm_(self.columns[:, columns], weights.T)
-
-    def gradient(self, factor: float) -> Tensor:
-        """Return the gradient (n, columns)."""
-        pull = self.columns[1:] * self.total[:1] - self.total[1:]
-        return (pull * (-2 * factor / self._bandwidth**2)).T
+            self.total[:, columns].addmm_(points[:, rows], weights)
+        self.total[:, rows].addmm_(points[:, columns], weights.T)
 
 
 def _criterion(x: _Side, y: _Side, unbiased: bool) -> tuple[float, Tensor, Tensor]:
     n = len(x)
     factor = 1 / (n * (n - 3)) if unbiased else 1 / n**2
     centring_x, centring_y = x.centring(unbiased), y.centring(unbiased)
-    for rows, columns, diagonal in upper_tiles(n):
-        K, L = x.tile(rows, columns, diagonal), y.tile(rows, columns, diagonal)
-        part_x, part_y = centring_x.part(rows, columns), centring_y.part(rows, columns)
-        x.add(rows, columns, x.weights(L, *part_y, K), diagonal)
-        y.add(rows, columns, y.weights(K, *part_x, L), diagonal)
+
+    def work(first: int, stride: int) -> tuple[Tensor, Tensor, float]:
+        tiles_x, tiles_y = _Tiles(x), _Tiles(y)
+        for rows, columns, diagonal in upper_tiles(n, first, stride):
+            K = tiles_x.kernel(rows, columns, diagonal)
+            L = tiles_y.kernel(rows, columns, diagonal)
+            part_x, part_y = centring_x.part(rows, columns), centring_y.part(rows, columns)
+            tiles_x.add(rows, columns, tiles_x.weights(L, *part_y, K), diagonal)
+            tiles_y.add(rows, columns, tiles_y.weights(K, *part_x, L), diagonal)
+        return tiles_x.total, tiles_y.total, tiles_x.own
+
+    total_x, total_y, own = sum_in_threads(shares(x.columns, n), work)
     # Rounding of beta is the same in every pair and does not average out; take it back.
     shift = float(centring_x.sums @ centring_y.rounding)
-    value = (float(x.total[0].sum(dtype=torch.float64)) + x.own + shift) * factor
-    return value, x.gradient(factor), y.gradient(factor)
+    value = (float(total_x[0].sum(dtype=torch.float64)) + own + shift) * factor
+    return value, x.gradient(total_x, factor), y.gradient(total_y, factor)

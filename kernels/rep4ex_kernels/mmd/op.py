@@ -17,6 +17,7 @@ from rep4ex_kernels._dispatch import (
 )
 from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._threads import own_threads
 from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.energy.op import energy_distance
@@ -28,6 +29,7 @@ STATISTICS = ("v", "u")
 
 
 @full_precision
+@own_threads
 def mmd2(
     x: Tensor,
     y: Tensor,

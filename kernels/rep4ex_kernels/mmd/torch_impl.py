@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -35,9 +36,10 @@ def mmd_pass(
         a, b = x[problem], y[problem]
         pooled = torch.cat([a, b])
         squares = _square_dtype(pooled, kernel, min(widths), precision)
-        tile_kernel = _tile_kernel(kernel, widths, pooled)
+        floor = coincidence_floor(pooled) if kernel == "laplace" else 0.0
+        make = _tile_kernel(kernel, widths, floor, a)
         del pooled
-        sums = PairSums(tile_kernel, a, squares)
+        sums = PairSums(make, a, squares)
         side_x, side_y = make_side(a, squares), make_side(b, squares)
         xx, yy = sums.symmetric(side_x), sums.symmetric(side_y)
         one = combine(xx, yy, sums.cross(side_x, side_y), (len(a), len(b)), unbiased, 1.0)
@@ -53,12 +55,14 @@ def _square_dtype(pooled: Tensor, kernel: str, smallest: float, precision: str) 
     return torch.float32 if fine and pooled.dtype == torch.float32 else torch.float64
 
 
-def _tile_kernel(kernel: str, widths: list[float], pooled: Tensor) -> TileKernel:
+def _tile_kernel(
+    kernel: str, widths: list[float], floor: float, like: Tensor
+) -> Callable[[], TileKernel]:
     if kernel == "gaussian":
-        return _gaussian(sorted(widths, reverse=True), pooled)
+        return lambda: _gaussian(sorted(widths, reverse=True), like)
     if kernel == "imq":
-        return _inverse_multiquadric(widths)
-    return _laplace(widths, coincidence_floor(pooled))
+        return lambda: _inverse_multiquadric(widths)
+    return lambda: _laplace(widths, floor)
 
 
 def _gaussian(widths: list[float], like: Tensor) -> TileKernel:

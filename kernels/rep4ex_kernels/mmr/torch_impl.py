@@ -9,7 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rep4ex_kernels._tiles import Factors, TileBuffer, scale_points, square_dtype, upper_tiles
+from rep4ex_kernels._threads import sum_in_threads
+from rep4ex_kernels._tiles import (
+    Factors,
+    TileBuffer,
+    scale_points,
+    shares,
+    square_dtype,
+    upper_tiles,
+)
 
 
 def kernel_product(
@@ -25,14 +33,20 @@ def kernel_product(
 def _product(scaled: Tensor, values: Tensor, precision: str) -> Tensor:
     squares = square_dtype(scaled, values.dtype, precision)
     factors = Factors(scaled, squares)
-    buffer = TileBuffer(values.dtype, squares, values.device)
     across = values.T.contiguous()
-    total = torch.zeros_like(across)
-    for rows, columns, diagonal in upper_tiles(len(scaled)):
-        kernel = buffer.exponents(factors.left[rows], factors.right[:, columns]).exp2_()
-        if diagonal:
-            kernel.fill_diagonal_(1.0)
-        else:
-            total[:, columns].addmm_(across[:, rows], kernel)
-        total[:, rows].addmm_(across[:, columns], kernel.T)
-    return total.T
+
+    def work(first: int, stride: int) -> tuple[Tensor]:
+        buffer = TileBuffer(values.dtype, squares, values.device)
+        total = torch.zeros_like(across)
+        for rows, columns, diagonal in upper_tiles(len(scaled), first, stride):
+            kernel = buffer.exponents(factors.left[rows], factors.right[:, columns]).exp2_()
+            if diagonal:
+                kernel.fill_diagonal_(1.0)
+            else:
+                total[:, columns].addmm_(across[:, rows], kernel)
+            total[:, rows].addmm_(across[:, columns], kernel.T)
+        return (total,)
+
+    (product,) = sum_in_threads(shares(scaled, len(scaled)), work)
+    transposed: Tensor = product.T
+    return transposed
