@@ -24,6 +24,8 @@ BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 # where the library is better.
 _NUMBA_MAX_WIDTH = {"mmr": 32, "mmd": 20, "energy": 24, "hsic": 40, "invariance_penalty": 128}
 _TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})
+# Its small Cholesky factorisation lives in the registers of one block.
+_TRITON_MAX_WIDTH = {"residualize": 64}
 
 
 def requested_backend(backend: str | None) -> str:
@@ -47,20 +49,21 @@ def choose_backend(
         request: what `requested_backend` returned.
         device: where the tensors are.
         dtype: what they hold.
-        width: columns of points and values together; decides whether the compiled CPU path pays.
+        width: columns of points and values together (of the actions for least squares); decides
+            whether the compiled CPU path pays and whether the Triton path can run.
 
     Raises:
         BackendError: the forced backend cannot run on these tensors or is not installed.
     """
     if request != "auto":
-        obstacle = _obstacle(op, request, device, dtype)
+        obstacle = _obstacle(op, request, device, dtype, width)
         if obstacle:
             raise BackendError(f"backend {request!r} cannot run {op}: {obstacle}")
         return request
-    if device.type == "cuda" and not _obstacle(op, "triton", device, dtype):
+    if device.type == "cuda" and not _obstacle(op, "triton", device, dtype, width):
         return "triton"
     narrow = width <= _NUMBA_MAX_WIDTH.get(op, -1)
-    if narrow and not _obstacle(op, "numba", device, dtype):
+    if narrow and not _obstacle(op, "numba", device, dtype, width):
         return "numba"
     return "torch"
 
@@ -86,7 +89,7 @@ def implementation(op: str, name: str) -> ModuleType:
     return importlib.import_module(f"rep4ex_kernels.{op}.{name}_impl")
 
 
-def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype) -> str:
+def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype, width: int) -> str:
     """Say why the backend cannot run, or return an empty string."""
     if name in ("torch", "reference"):
         return ""
@@ -94,6 +97,9 @@ def _obstacle(op: str, name: str, device: torch.device, dtype: torch.dtype) -> s
         return "it has no such path; use backend='torch'"
     if dtype != torch.float32:
         return f"it computes in float32, the tensors are {dtype}; use backend='torch'"
+    if name == "triton" and width > _TRITON_MAX_WIDTH.get(op, width):
+        limit = _TRITON_MAX_WIDTH[op]
+        return f"it takes {limit} columns at most, received {width}; use backend='torch'"
     if not _installed(name):
         return f"{name} is not installed; pip install 'rep4ex-bench[{name}]'"
     return _wrong_device(name, device)

@@ -20,7 +20,7 @@ from rep4ex_kernels.errors import RankDeficientWarning
 
 # A column, scaled to length one, whose squared distance from the span of the columns before it is
 # below this counts as dependent: distance 5e-7, a few rounding errors of float32.
-_DEPENDENT = 2.5e-13
+DEPENDENT = 2.5e-13
 # Least eigenvalue of a Gram matrix of unit diagonal from which one whitening is as good as two: it
 # loses the condition squared, 1e-16 / 1e-4.
 _EASY = 1e-4
@@ -62,7 +62,7 @@ def normal_equations(
     total = actions.shape[1] if weights is None else weights.sum(-1, dtype=torch.float64)[:, None]
     floor = total * (_CONSTANT * mean[:, 0]).square()
     inverse, pivots = _inverse(gram, floor, warn)
-    if warn:
+    if warn and may_ask(gram):
         _warn_of_rounding(pivots, mean, gram, total, torch.finfo(actions.dtype).eps)
     return NormalEquations(mean, centred, weighted, gram, inverse)
 
@@ -79,6 +79,16 @@ def solve(equations: NormalEquations, moments: Tensor) -> Tensor:
     """Return G^-1 moments (B, k, d), refined once."""
     first = equations.inverse @ moments
     return first + equations.inverse @ (moments - equations.gram @ first)
+
+
+def unit_diagonal(gram: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scales (B, k) and the Gram matrix (B, k, k) scaled by them to a diagonal of ones.
+
+    Columns whose square is at most the floor (B, k) are constant: scale 1, rows and columns zero.
+    """
+    scale, constant = _scaling(gram, floor)
+    outer = scale[:, :, None] * scale[:, None, :]
+    return scale, torch.where(constant[:, :, None] | constant[:, None, :], 0.0, gram * outer)
 
 
 def _scaling(gram: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,43 +108,103 @@ def _inverse(gram: Tensor, floor: Tensor, warn: bool) -> tuple[Tensor, Tensor]:
     Returns the inverse and, for every column, the squared distance of the unit column from the
     span of the columns before it (1 where the pseudo-inverse was taken).
     """
-    scale, constant = _scaling(gram, floor)
+    scale, scaled = unit_diagonal(gram, floor)
     outer = scale[:, :, None] * scale[:, None, :]
-    scaled = torch.where(constant[:, :, None] | constant[:, None, :], 0.0, gram * outer)
-    factor, info = torch.linalg.cholesky_ex(scaled)
-    pivots = factor.diagonal(dim1=-2, dim2=-1).square()
-    singular = (info > 0) | (pivots < _DEPENDENT).any(-1)
-    if not bool(singular.any()):
-        return torch.cholesky_inverse(factor) * outer, pivots
-    if warn:
-        _warn(scaled[singular])
-    safe = torch.where(singular[:, None, None], torch.eye(len(gram[0])).to(gram), factor)
-    inverse = torch.cholesky_inverse(safe) * outer
-    inverse[singular] = _pseudo_inverse(scaled[singular], scale[singular])
-    return inverse, torch.where(singular[:, None], 1.0, pivots)
+    if on_gpu(gram):
+        factor, kept = masked_cholesky(scaled)
+        half = _inverse_factor(factor, kept)
+        singular, inverse = ~kept.all(-1), half.mT @ half * outer
+    else:
+        factor, info = torch.linalg.cholesky_ex(scaled)
+        pivots = factor.diagonal(dim1=-2, dim2=-1).square()
+        singular = (info > 0) | (pivots < DEPENDENT).any(-1)
+        if not bool(singular.any()):
+            return torch.cholesky_inverse(factor) * outer, pivots
+        factor, kept = masked_cholesky(scaled)
+        half = _inverse_factor(factor, kept)
+        inverse = half.mT @ half * outer
+    pivots = torch.where(singular[:, None], 1.0, factor.diagonal(dim1=-2, dim2=-1).square())
+    asks = may_ask(gram)
+    if asks and not bool(singular.any()):
+        return inverse, pivots
+    if asks and warn:
+        warn_of_dependence(scaled[singular])
+    # For a symmetric G with any symmetric generalised inverse G- and the projector P on its range,
+    # the Moore-Penrose inverse is P G- P.
+    projector = row_space(factor, kept, scale)
+    least = projector @ inverse @ projector
+    return torch.where(singular[:, None, None], least, inverse), pivots
 
 
-def _pseudo_inverse(scaled: Tensor, scale: Tensor) -> Tensor:
-    """Return the Moore-Penrose inverse of D^-1 scaled D^-1, D = diag(scale).
+def may_ask(tensor: Tensor) -> bool:
+    """Say whether the values of a tensor may be looked at: not while a CUDA graph is captured."""
+    return not (on_gpu(tensor) and torch.cuda.is_current_stream_capturing())
 
-    The rank is decided on the scaled matrix. For a symmetric G with any symmetric generalised
-    inverse G- and the projector P on its range, G+ = P G- P.
+
+def on_gpu(tensor: Tensor) -> bool:
+    """Say whether looking at values waits for a device."""
+    return bool(tensor.is_cuda)
+
+
+def masked_cholesky(scaled: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the factor L (B, k, k) of Gram matrices and which columns are kept (B, k).
+
+    The matrices have a diagonal of ones, or zeros for constant columns. A column that depends on
+    the columns before it is left out: its column of L is zero. Asks the device nothing.
     """
-    values, vectors = torch.linalg.eigh(scaled)
-    kept = values > _DEPENDENT * values[:, -1:].clamp_min(1.0)
-    reciprocal = torch.where(kept, values, 1.0).reciprocal() * kept
-    general = scale[:, :, None] * ((vectors * reciprocal[:, None]) @ vectors.mT) * scale[:, None]
-    result = torch.empty_like(general)
-    for problem in range(len(general)):
-        null = scale[problem][:, None] * vectors[problem][:, ~kept[problem]]
-        basis = torch.linalg.qr(null).Q
-        projector = torch.eye(len(null), dtype=null.dtype, device=null.device) - basis @ basis.mT
-        result[problem] = projector @ general[problem] @ projector
-    return result
+    k = scaled.shape[-1]
+    place = torch.arange(k, device=scaled.device)
+    columns, kept = [], []
+    for j in range(k):
+        pivot = scaled[:, j, j]
+        keep = pivot >= DEPENDENT
+        column = scaled[:, :, j] * torch.where(keep, pivot, 1.0).rsqrt()[:, None]
+        column = torch.where(keep[:, None] & (place >= j), column, 0.0)
+        scaled = scaled - column[:, :, None] * column[:, None, :]
+        columns.append(column)
+        kept.append(keep)
+    return torch.stack(columns, -1), torch.stack(kept, -1)
 
 
-def _warn(scaled: Tensor) -> None:
-    """Name the columns that depend on the columns before them."""
+def _inverse_factor(factor: Tensor, kept: Tensor) -> Tensor:
+    """Return the inverse of the kept rows and columns of the factor; zero for the others."""
+    real = kept.to(factor.dtype)
+    square = factor * real[:, :, None] + torch.diag_embed(1 - real)
+    one = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+    half: Tensor = torch.linalg.solve_triangular(square, one.expand_as(square), upper=False)
+    return half * (real[:, :, None] * real[:, None, :])
+
+
+def row_space(factor: Tensor, kept: Tensor, scale: Tensor) -> Tensor:
+    """Return the projector (B, k, k) on the range of D^-1 L L' D^-1, D = diag(scale).
+
+    One less the projector on the null space, of which every column left out gives one vector, and
+    these are orthonormalised one after the other. Asks the device nothing.
+    """
+    real = kept.to(factor.dtype)
+    left_out = (1 - real)[:, :, None]
+    dependence = _inverse_factor(factor, kept).mT @ (factor * left_out).mT
+    null = scale[:, :, None] * (torch.diag_embed(1 - real) - dependence)
+    null = null / torch.where(kept, 1.0, null.square().sum(1).sqrt())[:, None]
+    basis = torch.zeros_like(null)
+    for j in range(null.shape[-1]):
+        column = null[:, :, j : j + 1]
+        for _ in range(2):  # twice is enough
+            column = column - basis @ (basis.mT @ column)
+        length = torch.where(kept[:, j, None, None], 1.0, column.square().sum(1, keepdim=True))
+        basis = basis + _place(column * length.rsqrt(), j)
+    one = torch.eye(null.shape[-1], dtype=null.dtype, device=null.device)
+    return one - basis @ basis.mT
+
+
+def _place(column: Tensor, j: int) -> Tensor:
+    """Return (B, k, k) that is zero but for column j."""
+    placed: Tensor = torch.nn.functional.pad(column, (j, column.shape[1] - 1 - j))
+    return placed
+
+
+def warn_of_dependence(scaled: Tensor) -> None:
+    """Name the columns of Gram matrices (B, k, k) of unit diagonal that depend on earlier ones."""
     columns = sorted({column for gram in scaled[:8] for column in dependent_columns(gram)})
     where = "" if len(scaled) == 1 else f" (in {len(scaled)} problems of the batch)"
     warnings.warn(
@@ -175,7 +245,7 @@ def dependent_columns(scaled: Tensor) -> list[int]:
         if kept:
             cross = scaled[kept, column]
             rest = rest - cross @ torch.linalg.solve(scaled[kept][:, kept], cross)
-        (kept if float(rest) >= _DEPENDENT else dependent).append(column)
+        (kept if float(rest) >= DEPENDENT else dependent).append(column)
     return dependent
 
 
@@ -191,13 +261,34 @@ def orthonormal_basis(actions: Tensor, warn: bool = True) -> Tensor:
     gram = basis.mT @ basis
     scale, constant = _scaling(gram, floor)
     basis = basis * torch.where(constant, 0.0, scale)[:, None]
-    basis, least = _whitened(basis)
-    if not bool((least > _EASY).all()):
-        # No pivot is below the least eigenvalue: only here can there be anything to warn of.
-        if warn:
+    if on_gpu(basis):
+        basis, kept = _triangular_basis(basis)
+        if warn and may_ask(basis) and not bool(kept.all()):
             _inverse(gram, floor, warn)
-        basis, _ = _whitened(basis)  # restores what the first loses to the condition squared
+        basis, _ = _triangular_basis(_centred(basis))
+    else:
+        basis, least = _whitened(basis)
+        if not bool((least > _EASY).all()):
+            # No pivot is below the least eigenvalue: only here can there be anything to warn of.
+            if warn:
+                _inverse(gram, floor, warn)
+            # Restores what the first loses to the condition squared.
+            basis, _ = _whitened(_centred(basis))
     return torch.cat([torch.full_like(basis[:, :, :1], actions.shape[1] ** -0.5), basis], dim=2)
+
+
+def _centred(basis: Tensor) -> Tensor:
+    """Remove what is left of the mean: whitening makes the rounding of the first removal large."""
+    return basis - basis.mean(1, keepdim=True)
+
+
+def _triangular_basis(basis: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a basis of the span of the columns (B, n, k) and which columns are kept (B, k).
+
+    What a GPU takes in place of `_whitened`: an eigendecomposition there waits for the device.
+    """
+    factor, kept = masked_cholesky(basis.mT @ basis)
+    return basis @ _inverse_factor(factor, kept).mT, kept
 
 
 def _whitened(basis: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,6 +297,6 @@ def _whitened(basis: Tensor) -> tuple[Tensor, Tensor]:
     Dependent columns give columns of zeros.
     """
     values, vectors = torch.linalg.eigh(basis.mT @ basis)
-    kept = values > _DEPENDENT * values[:, -1:].clamp_min(1.0)
+    kept = values > DEPENDENT * values[:, -1:].clamp_min(1.0)
     scale = torch.where(kept, values, 1.0).rsqrt() * kept
     return basis @ (vectors * scale[:, None]), values[:, 0]

@@ -148,7 +148,11 @@ def widest_weights(architecture: str, features: int) -> int:
 
 @functools.lru_cache
 def architecture_of(device: torch.device) -> str:
-    """The architecture whose rows a device uses: the newest one that is not newer than it."""
+    """The architecture whose rows a device uses.
+
+    Compute capability 12 has no tensor memory and no more shared memory than 8.6: it takes the rows
+    of sm_80.
+    """
     if device.type != "cuda":
         return "sm_90"  # the interpreter runs any row
     if torch.version.hip:
@@ -159,4 +163,4 @@ def architecture_of(device: torch.device) -> str:
             f"device: the Triton kernels need compute capability 8.0 or higher, received "
             f"{major}.{minor}; use backend='torch'"
         )
-    return {8: "sm_80", 9: "sm_90"}.get(major, "sm_100")
+    return {9: "sm_90", 10: "sm_100", 11: "sm_100"}.get(major, "sm_80")

@@ -73,6 +73,14 @@ def test_automatic_choice(monkeypatch):
     assert dispatch.choose_backend("mmr", "auto", CPU, FLOAT, 200) == "torch"
     assert dispatch.choose_backend("mmr", "auto", CPU, torch.float64, 4) == "torch"
     assert dispatch.choose_backend("mmr", "auto", torch.device("cuda"), FLOAT, 200) == "triton"
+    assert (
+        dispatch.choose_backend("residualize", "auto", torch.device("cuda"), FLOAT, 64) == "triton"
+    )
+    assert (
+        dispatch.choose_backend("residualize", "auto", torch.device("cuda"), FLOAT, 65) == "torch"
+    )
+    with pytest.raises(BackendError, match="takes 64 columns at most, received 65"):
+        dispatch.choose_backend("residualize", "triton", torch.device("cuda"), FLOAT, 65)
     monkeypatch.setattr(dispatch, "_installed", lambda module: False)
     assert dispatch.choose_backend("mmr", "auto", CPU, FLOAT, 4) == "torch"
     assert dispatch.choose_backend("mmr", "auto", torch.device("cuda"), FLOAT, 4) == "torch"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -51,14 +53,20 @@ def _median_op(x: Tensor) -> Tensor:
     n = x.shape[1]
     wide = x.to(torch.float64)
     if n > MAX_ROWS:
-        generator = torch.Generator().manual_seed(_SEED)
-        rows = torch.randperm(n, generator=generator)[:MAX_ROWS].sort().values
-        wide = wide[:, rows.to(x.device)]
+        wide = wide[:, _subset(n, x.device)]
     median = x.new_empty(len(x))
     for problem, points in enumerate(wide - wide.mean(1, keepdim=True)):
         median[problem] = _median(torch.pdist(points))
     check_positive("median bandwidth of x", median, _REMEDY)
     return median
+
+
+@functools.lru_cache(maxsize=16)
+def _subset(n: int, device: torch.device) -> Tensor:
+    """Return sorted rows of the fixed subset. Kept, as CUDA graphs cannot capture the transfer."""
+    generator = torch.Generator("cpu").manual_seed(_SEED)
+    rows = torch.randperm(n, generator=generator, device="cpu")[:MAX_ROWS]
+    return rows.sort().values.to(device)
 
 
 def _median(values: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ from rep4ex_kernels._triton_helpers import (
     check_precision,
     column_splits,
     combine_partials,
+    on_its_device,
     power_of_two,
     prepare_points,
     prepare_weights,
@@ -67,6 +68,7 @@ class Side:
         return 1.0 - self.series.double()
 
 
+@on_its_device
 def hsic_pass(
     x: Tensor,
     y: Tensor,

@@ -37,6 +37,7 @@ from rep4ex_kernels._triton_helpers import (
     check_precision,
     column_splits,
     combine_partials,
+    on_its_device,
     prepare_points,
     prepare_weights,
     scratch,
@@ -98,6 +99,7 @@ class Scaling:
     at_zero: float  # the kernel's value at distance zero
 
 
+@on_its_device
 def radial_pass(
     x: Tensor, y: Tensor, kind: int, bandwidths: Tensor, unbiased: bool, precision: str
 ) -> tuple[Tensor, Tensor, Tensor]:

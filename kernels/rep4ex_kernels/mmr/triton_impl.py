@@ -45,6 +45,7 @@ from rep4ex_kernels._triton_helpers import (
     combine_partials,
     direct_squares,
     exponential_remainder,
+    on_its_device,
     prepare_points,
     prepare_weights,
     scratch,
@@ -126,6 +127,7 @@ def kernel_product_kernel(
     tl.store(partial_ptr + slot * W + rows[:, None] * W + wide[None, :], total)
 
 
+@on_its_device
 def kernel_product(
     points: Tensor, values: Tensor, bandwidth: Tensor, precision: str = "precise"
 ) -> Tensor:

@@ -18,7 +18,6 @@ class Case:
     num_stages: int
     pairs: int  # pairs of the tile that one pass of the innermost loop handles
     row: tuple[str, int, int] | None = None  # family, K and W of its row of the table
-    core: bool = True  # compiled by the quick gate too
     special: int | None = None  # planned special-function results a pair; None: cannot be stated
     matrix_fma: float = 0.0  # planned half-precision multiply-adds a pair
     float64_fma: float = 0.0  # planned float64 multiply-adds a pair

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rep4ex_kernels.offline.amdgcn import Assembly
 from rep4ex_kernels.offline.compiling import Compiled
 from rep4ex_kernels.offline.model import ARCHITECTURES, Estimate, tiles_a_pass
 from rep4ex_kernels.offline.sass import MachineCode
 
 TENSOR_MEMORY_COLUMNS = 512
 REGISTER_FILE = 65536
+AMD_SHARED_LIMIT = 65536
 SPECIAL_OPCODES = ("MUFU.EX2", "MUFU.RSQ", "MUFU.SQRT", "MUFU.RCP", "MUFU.LG2")
 
 
 def violations(compiled: Compiled, estimate: Estimate | None) -> list[str]:
     """Everything that is wrong with a compiled case; empty for a sound one."""
+    if compiled.assembly is not None:
+        return list(check_assembly(compiled, compiled.assembly))
     found = list(check_stub(compiled))
     code = compiled.code
     if found or code is None:
@@ -88,3 +92,19 @@ def check_ratio(compiled: Compiled, estimate: Estimate) -> Iterator[str]:
             f"bound: expected at most {cap:g} times the floor, predicted {estimate.ratio:.2f} "
             f"({estimate.limit}, {estimate.issue_slots:.1f} issue slots for 32 pairs)"
         )
+
+
+def check_assembly(compiled: Compiled, assembly: Assembly) -> Iterator[str]:
+    """On AMD: no register in memory, shared memory that fits, matrix instructions where planned."""
+    if assembly.spilled or assembly.scratch:
+        yield (
+            f"spill: expected no private memory, found {assembly.scratch} bytes and "
+            f"{assembly.spilled} spilled registers"
+        )
+    if compiled.shared_bytes > AMD_SHARED_LIMIT:
+        yield (
+            f"shared memory: expected at most {AMD_SHARED_LIMIT} bytes, found "
+            f"{compiled.shared_bytes}"
+        )
+    if compiled.case.matrix_fma and not assembly.matrix_instructions:
+        yield "tensor cores: expected matrix instructions, found none"

@@ -1,7 +1,8 @@
-"""Compiles a case for a GPU that is not here."""
+"""Compiles cases for a GPU that is not here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,28 +10,60 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from rep4ex_kernels.offline import sass
+from rep4ex_kernels.offline import amdgcn, sass
 from rep4ex_kernels.offline.case import Case
 
 CUDA_TARGETS = ("sm_80", "sm_90", "sm_100")
 AMD_TARGETS = ("gfx942",)
+TARGETS = CUDA_TARGETS + AMD_TARGETS
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A case compiled for one target; ``code`` is None on AMD, where no disassembler is shipped."""
+    """A case compiled for one target: its machine code on NVIDIA, its assembly on AMD."""
 
     case: Case
     target: str
     shared_bytes: int
     tensor_memory_columns: int
     code: sass.MachineCode | None
+    assembly: amdgcn.Assembly | None = None
 
 
 def compile_case(case: Case, target: str) -> Compiled:
     """Compile one case; raises what Triton raises when it cannot."""
+    (outcome,) = compile_cases([case], target)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def compile_cases(cases: Sequence[Case], target: str) -> list[Compiled | Exception]:
+    """Compile cases for one target; in place of one that cannot be, what Triton raised."""
+    binaries: list[Any] = []
+    for case in cases:
+        try:
+            binaries.append(_compile(case, target))
+        except Exception as error:  # whatever the compiler raises is the finding
+            binaries.append(error)
+    sound = [(i, b) for i, b in enumerate(binaries) if not isinstance(b, Exception)]
+    outcomes: list[Compiled | Exception] = list(binaries)
+    if target in AMD_TARGETS:
+        for i, binary in sound:
+            assembly = amdgcn.read(binary.asm["amdgcn"])
+            shared = int(binary.metadata.shared)
+            outcomes[i] = Compiled(cases[i], target, shared, 0, None, assembly)
+        return outcomes
+    codes = sass.read([b.asm["cubin"] for _, b in sound], target) if sound else []
+    for (i, binary), code in zip(sound, codes, strict=True):
+        metadata = binary.metadata
+        tensor_memory = int(getattr(metadata, "tmem_size", None) or 0)
+        outcomes[i] = Compiled(cases[i], target, int(metadata.shared), tensor_memory, code)
+    return outcomes
+
+
+def _compile(case: Case, target: str) -> Any:
     kernel = case.kernel
-    constants = {**case.constants}
     signature = {n: case.signature.get(n, "constexpr") for n in kernel.arg_names}
     # What the launcher derives from real arguments: aligned pointers and padded sizes.
     aligned = {
@@ -38,20 +71,12 @@ def compile_case(case: Case, target: str) -> Compiled:
         for i, name in enumerate(kernel.arg_names)
         if signature[name].startswith("*") or name in case.aligned
     }
-    source = ASTSource(kernel, signature, constants, aligned)
+    source = ASTSource(kernel, signature, {**case.constants}, aligned)
     options = {"num_warps": case.num_warps, "num_stages": case.num_stages}
-    binary = triton.compile(source, target=_target(target), options=options)
-    return _compiled(case, target, binary)
+    return triton.compile(source, target=_target(target), options=options)
 
 
 def _target(name: str) -> Any:
     if name.startswith("gfx"):
         return GPUTarget("hip", name, 64)
     return GPUTarget("cuda", int(name.removeprefix("sm_")), 32)
-
-
-def _compiled(case: Case, target: str, binary: Any) -> Compiled:
-    metadata = binary.metadata
-    code = sass.read(binary.asm["cubin"]) if "cubin" in binary.asm else None
-    tensor_memory = int(getattr(metadata, "tmem_size", None) or 0)
-    return Compiled(case, target, int(metadata.shared), tensor_memory, code)

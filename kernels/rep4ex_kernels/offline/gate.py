@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from rep4ex_kernels.offline.case import Case
 from rep4ex_kernels.offline.cases import all_cases
 from rep4ex_kernels.offline.checks import violations
-from rep4ex_kernels.offline.compiling import compile_case
+from rep4ex_kernels.offline.compiling import Compiled, compile_cases
 from rep4ex_kernels.offline.model import ARCHITECTURES, estimate
+from rep4ex_kernels.offline.selection import essential
 
 
 @dataclass(frozen=True)
@@ -30,62 +32,63 @@ HEADER = (
 )  # fmt: skip
 
 
-def run_case(index: int, target: str) -> Row:
-    """Compile and judge case ``index``; a compiler error is a violation."""
-    case = all_cases(target)[index]
-    try:
-        compiled = compile_case(case, target)
-    except Exception as error:  # whatever the compiler raises is the finding
-        return Row(
-            case.name, target, ("",) * len(HEADER), (f"does not compile: {str(error)[-300:]}",)
-        )
-    code = compiled.code
-    if code is None:
-        columns = ("", str(compiled.shared_bytes), *("",) * (len(HEADER) - 2))
+# Cases that a worker compiles before it starts the disassembler.
+TOGETHER = 12
+
+
+def run_cases(indices: Sequence[int], target: str) -> list[Row]:
+    """Compile and judge cases of one target; a compiler error is a violation."""
+    every = all_cases(target)
+    cases = [every[i] for i in indices]
+    outcomes = compile_cases(cases, target)
+    return [_row(case, target, outcome) for case, outcome in zip(cases, outcomes, strict=True)]
+
+
+def _row(case: Case, target: str, compiled: Compiled | Exception) -> Row:
+    if isinstance(compiled, Exception):
+        reason = f"does not compile: {str(compiled)[-300:]}"
+        return Row(case.name, target, ("",) * len(HEADER), (reason,))
+    code, assembly = compiled.code, compiled.assembly
+    registers = str(code.registers if code else assembly.registers if assembly else "")
+    columns: tuple[str, ...] = (registers, str(compiled.shared_bytes))
+    if code is None or case.special is None:
+        columns += ("" if code is None else str(compiled.tensor_memory_columns),)
+        columns += ("",) * (len(HEADER) - len(columns))
         return Row(case.name, target, columns, tuple(violations(compiled, None)))
     architecture = ARCHITECTURES[target]
-    judged = estimate(compiled, code, architecture) if case.special is not None else None
-    columns = (str(code.registers), str(compiled.shared_bytes), str(compiled.tensor_memory_columns))
-    if judged is None:
-        columns += ("",) * (len(HEADER) - 3)
-    else:
-        known = judged.floor > 0
-        columns += (
-            f"{judged.bounds['special'] * 16:.2f}",
-            f"{judged.issue_slots:.2f}",
-            f"{judged.bound:.2f}",
-            judged.limit,
-            f"{judged.floor * 16:.2f}" if known else "",
-            f"{judged.ratio:.2f}" if known else "",
-            f"{judged.picoseconds(architecture):.3f}",
-        )
+    judged = estimate(compiled, code, architecture)
+    known = judged.floor > 0
+    columns += (
+        str(compiled.tensor_memory_columns),
+        f"{judged.bounds['special'] * 16:.2f}",
+        f"{judged.issue_slots:.2f}",
+        f"{judged.bound:.2f}",
+        judged.limit,
+        f"{judged.floor * 16:.2f}" if known else "",
+        f"{judged.ratio:.2f}" if known else "",
+        f"{judged.picoseconds(architecture):.3f}",
+    )
     return Row(case.name, target, columns, tuple(violations(compiled, judged)))
 
 
-def run(targets: tuple[str, ...], only: str, processes: int, quick: bool = False) -> list[Row]:
+def run(targets: Sequence[str], only: str, processes: int, quick: bool = False) -> list[Row]:
     """Rows of all cases whose name contains ``only``, compiled in a temporary cache.
 
-    ``quick`` takes the cases that cover every row of the table on sm_90, and elsewhere leaves out
-    the fast variants and the widest points and weights too.
+    ``quick`` compiles the cases that cover every row of the table, kernel, mode and cap.
     """
-    jobs = [
-        (index, target)
-        for target in targets
-        for index, case in enumerate(all_cases(target))
-        if only in case.name and not (quick and _left_out(case, target))
-    ]
+    jobs = []
+    for target in targets:
+        cases = all_cases(target)
+        chosen = essential(cases, target) if quick else range(len(cases))
+        wanted = [i for i in chosen if only in cases[i].name]
+        jobs += [(wanted[i : i + TOGETHER], target) for i in range(0, len(wanted), TOGETHER)]
     with tempfile.TemporaryDirectory(prefix="rep4ex-offline-") as cache:
         os.environ["TRITON_CACHE_DIR"] = cache
         if processes == 1 or not jobs:
-            return [run_case(*job) for job in jobs]
+            return [row for job in jobs for row in run_cases(*job)]
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            return list(pool.map(run_case, *zip(*jobs, strict=True), chunksize=4))
-
-
-def _left_out(case: Case, target: str) -> bool:
-    elsewhere = target != "sm_90" and any(s in case.name for s in (" fast", "W=64", "K=64"))
-    return elsewhere or not case.core
+            return [row for rows in pool.map(run_cases, *zip(*jobs, strict=True)) for row in rows]
 
 
 def table(rows: list[Row]) -> str:

@@ -19,7 +19,6 @@ FLOAT32 = (
     "x_norms_ptr", "y_norms_ptr", "levels_ptr", "sums_ptr", "shifts_ptr", "x_partial_ptr",
     "y_partial_ptr", "values_ptr",
 )  # fmt: skip
-MIN_WIDTH = 16  # of points in the split form
 WIDEST_MOMENTS = 128
 POINTS = ("x_ptr", "x_low_ptr", "y_ptr", "y_low_ptr")
 SIZES = ("n_padded", "p", "q", "batches", "columns_per_split")
@@ -73,7 +72,6 @@ def _hsic_case(
         num_stages=config.num_stages,
         pairs=config.block_m * config.block_n,
         row=("hsic", k, width),
-        core=not any(series) or k == MIN_WIDTH,
         special=2 - sum(series),
         matrix_fma=(0 if direct else 6 * k) + (4 if precise else 2) * width,
         bytes_per_pair=2 * column_bytes(k, width) / config.block_m,
@@ -141,7 +139,7 @@ def _solve_case(k: int) -> Case:
         signature={
             "moments_ptr": "*fp64", "actions_ptr": "*fp32", "coefficients_ptr": "*fp64",
             "dropped_ptr": "*i32", "n": "i32", "k": "i32", "d": "i32", "height": "i32",
-            "width": "i32", "ridge": "fp32", "tolerance": "fp32",
+            "width": "i32", "ridge": "fp32", "tolerance": "fp32", "constant_part": "fp32",
         },
         constants={"K": height, "D": config.block_n},
         num_warps=config.num_warps,

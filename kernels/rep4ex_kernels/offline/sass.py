@@ -1,23 +1,26 @@
-"""Reads a compiled CUDA kernel: resource usage and the instruction mix of its innermost loop.
+"""Reads compiled CUDA kernels: resource usage and the instruction mix of the innermost loop.
 
-Uses the ``cuobjdump`` that the triton package ships. The innermost loop is the shortest stretch of
-code that a backward branch closes and that holds the special-function (or, without any, the
-floating-point) instructions of one tile; on sm_100 the out-of-line wait loops branch backward too,
-from behind the end of the kernel.
+Uses the ``cuobjdump`` and ``nvdisasm`` that the triton package ships. The innermost loop is the
+shortest stretch of code that a backward branch closes and that holds the special-function (or,
+without any, the floating-point) instructions of one tile; on sm_100 the out-of-line wait loops
+branch backward too, from behind the end of the kernel.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import struct
 import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 _INSTRUCTION = re.compile(
-    r"/\*(?P<address>[0-9a-f]{4,6})\*/\s+(?:@!?U?P\w+\s+)?(?P<opcode>[A-Z][\w.]*)(?P<operands>[^;]*);"
+    r"/\*(?P<address>[0-9a-f]{4,8})\*/\s+(?:@!?U?P\w+\s+)?(?P<opcode>[A-Z][\w.]*)(?P<operands>[^;]*);"
 )
 _USAGE = re.compile(r"(REG|STACK|SHARED|LOCAL):(\d+)")
 _ADDRESS = re.compile(r"0x([0-9a-f]+)")
@@ -104,32 +107,60 @@ def tool(name: str) -> Path:
     return path
 
 
-def read(cubin: bytes) -> MachineCode:
-    """Disassemble a cubin."""
-    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(cubin)
-        file.flush()
-        usage = _cuobjdump("--dump-resource-usage", file.name)
-        listing = _cuobjdump("-sass", file.name)
-    return parse(usage, listing)
+def read(cubins: Sequence[bytes], target: str) -> list[MachineCode]:
+    """Disassemble cubins of one target, each of one kernel.
+
+    Starting the disassembler costs more than what it does, so it is started once for all of them:
+    their instructions are laid end to end, and the listing is cut at the same places.
+    """
+    codes = [_instructions_of(cubin) for cubin in cubins]
+    number = int(target.removeprefix("sm_"))
+    listing = _run(
+        "nvdisasm", b"".join(codes), "--no-dataflow", "-b", f"SM{number}" + "a" * (number >= 90)
+    )
+    instructions = parse(listing)
+    ends = list(accumulate(len(code) for code in codes))
+    cut = [
+        tuple(i for i in instructions if end - len(code) <= i.address < end)
+        for code, end in zip(codes, ends, strict=True)
+    ]
+    usages = [usage(_run("cuobjdump", cubin, "--dump-resource-usage")) for cubin in cubins]
+    return [
+        MachineCode(*numbers, part, innermost_loop(part))
+        for numbers, part in zip(usages, cut, strict=True)
+    ]
 
 
-def parse(usage: str, listing: str) -> MachineCode:
-    """MachineCode from the text of ``cuobjdump --dump-resource-usage`` and ``-sass``."""
-    numbers = {name: int(value) for name, value in _USAGE.findall(usage)}
+def parse(listing: str) -> tuple[Instruction, ...]:
+    """Return the instructions in a listing of ``nvdisasm`` or of ``cuobjdump -sass``."""
+    return tuple(
+        Instruction(int(m["address"], 16), m["opcode"], m["operands"])
+        for m in _INSTRUCTION.finditer(listing)
+    )
+
+
+def usage(text: str) -> tuple[int, int, int]:
+    """Registers, stack and local memory from ``cuobjdump --dump-resource-usage``."""
+    numbers = {name: int(value) for name, value in _USAGE.findall(text)}
     missing = {"REG", "STACK", "LOCAL"} - set(numbers)
     if missing:
         raise ValueError(
             f"usage: expected REG, STACK and LOCAL, received none of {sorted(missing)}"
         )
-    instructions = tuple(
-        Instruction(int(m["address"], 16), m["opcode"], m["operands"])
-        for m in _INSTRUCTION.finditer(listing)
+    return numbers["REG"], numbers["STACK"], numbers["LOCAL"]
+
+
+def _instructions_of(cubin: bytes) -> bytes:
+    """Contents of the ELF sections named .text.*, in their order (ELF-64, little endian)."""
+    (table,) = struct.unpack_from("<Q", cubin, 40)
+    size, count, names = struct.unpack_from("<HHH", cubin, 58)
+    headers = [struct.unpack_from("<IIQQQQ", cubin, table + i * size) for i in range(count)]
+    strings = headers[names][4]
+    return b"".join(
+        cubin[offset : offset + length]
+        for name, _, _, _, offset, length in headers
+        if cubin.startswith(b".text.", strings + name)
     )
-    return MachineCode(
-        numbers["REG"], numbers["STACK"], numbers["LOCAL"], instructions,
-        innermost_loop(instructions),
-    )  # fmt: skip
 
 
 def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
@@ -155,6 +186,9 @@ def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, 
     return ()
 
 
-def _cuobjdump(flag: str, path: str) -> str:
-    command = [str(tool("cuobjdump")), flag, path]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def _run(name: str, content: bytes, *arguments: str) -> str:
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(content)
+        file.flush()
+        command = [str(tool(name)), *arguments, file.name]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -16,12 +16,22 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from rep4ex_kernels._triton_helpers import check_float32, power_of_two, scratch
+from rep4ex_kernels._least_squares import (
+    DEPENDENT,
+    masked_cholesky,
+    may_ask,
+    row_space,
+    unit_diagonal,
+    warn_of_dependence,
+)
+from rep4ex_kernels._triton_helpers import check_float32, on_its_device, power_of_two, scratch
 from rep4ex_kernels._triton_table import LEAST_SQUARES, LEAST_SQUARES_ROWS, least_squares_tile
 
 # A pivot below this part of its column's variance is rounding: the column depends on earlier ones.
-# In float64 a design of condition 1e6 has pivots down to about 1e-12 of it.
-PIVOT_TOLERANCE = 1e-13
+PIVOT_TOLERANCE = DEPENDENT
+
+# A centred column below this part of its uncentred square is constant: centring leaves so much.
+CONSTANT_PART = 4e-16
 
 
 @triton.jit
@@ -84,7 +94,7 @@ def moments_kernel(
 @triton.jit
 def solve_kernel(
     moments_ptr, actions_ptr, coefficients_ptr, dropped_ptr,
-    n, k, d, height, width, ridge, tolerance, K: tl.constexpr, D: tl.constexpr,
+    n, k, d, height, width, ridge, tolerance, constant_part, K: tl.constexpr, D: tl.constexpr,
 ):  # fmt: skip
     """Coefficients (batch, k + 1, d) from moments (batch, height, width) of [1, a], [1, a, phi].
 
@@ -115,7 +125,7 @@ def solve_kernel(
     # Against the uncentred moment too: centring an offset column leaves that much rounding.
     variance = tl.sum(tl.where(diagonal, gram, 0.0), 1)
     raw = variance + sums * sums / mass
-    least = tl.maximum(variance * tolerance, raw * 4e-16) + ridge * tolerance
+    least = tl.maximum(variance * tolerance, raw * constant_part) + ridge * tolerance
     gram += tl.where(diagonal & real[:, None], ridge, 0.0)
     factor = tl.zeros((K, K), tl.float64)
     kept = tl.zeros((K,), tl.int32)
@@ -183,6 +193,7 @@ def residual_kernel(
     tl.store(residual_ptr + place, value.to(tl.float32), mask=mask)
 
 
+@on_its_device
 def residualize_pass(
     representation: Tensor, actions: Tensor, ridge: float = 0.0, weights: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -197,8 +208,9 @@ def residualize_pass(
         return representation.clone(), representation.new_zeros((batches, k + 1, d))
     moments = _moments(representation, actions, weights)
     coefficients, dropped = _solve(moments, actions, d, ridge)
-    if bool(dropped.any()):  # rare, and the caller warns of it, so the transfer is no loss
-        coefficients = _minimum_norm(moments, coefficients, actions)
+    asks = may_ask(dropped)
+    if not asks or bool(dropped.any()):
+        coefficients = _minimum_norm(moments, coefficients, dropped, actions, asks)
     residual = scratch((batches, n, d), representation)
     config = LEAST_SQUARES["residual"]
     tiles = -(-n // config.block_m)
@@ -239,22 +251,28 @@ def _solve(moments: Tensor, actions: Tensor, d: int, ridge: float) -> tuple[Tens
     dropped = torch.zeros((batches,), dtype=torch.int32, device=moments.device)
     solve_kernel[(batches, -(-d // config.block_n))](
         moments, actions, coefficients, dropped,
-        n, k, d, height, width, float(ridge), PIVOT_TOLERANCE,
+        n, k, d, height, width, float(ridge), PIVOT_TOLERANCE, CONSTANT_PART,
         K=power_of_two(k, 2), D=config.block_n,
         num_warps=config.num_warps, num_stages=config.num_stages,
     )  # fmt: skip
     return coefficients, dropped
 
 
-def _minimum_norm(moments: Tensor, coefficients: Tensor, actions: Tensor) -> Tensor:
-    """The solution of least norm: the slopes projected on the row space of the centred Gram."""
+def _minimum_norm(
+    moments: Tensor, coefficients: Tensor, dropped: Tensor, actions: Tensor, warn: bool
+) -> Tensor:
+    """The solution of least norm where columns were left out: slopes projected on the row space."""
     k = actions.shape[2]
     mass = moments[:, 0, 0, None, None]
     sums = moments[:, 0, 1 : k + 1]
     gram = moments[:, 1 : k + 1, 1 : k + 1] - sums[:, :, None] * sums[:, None, :] / mass
-    values, vectors = torch.linalg.eigh(gram)
-    kept = values > PIVOT_TOLERANCE * 100 * values[:, -1:]
-    slopes = vectors @ (kept[..., None] * (vectors.mT @ coefficients[:, 1:]))
+    raw = moments[:, 1 : k + 1, 1 : k + 1].diagonal(dim1=1, dim2=2)
+    scale, scaled = unit_diagonal(gram, CONSTANT_PART * raw)
+    singular = dropped > 0
+    if warn:
+        warn_of_dependence(scaled[singular])
+    slopes = row_space(*masked_cholesky(scaled), scale) @ coefficients[:, 1:]
     mean = sums[:, None, :] / mass + actions[:, :1].double()
     shift = mean @ (coefficients[:, 1:] - slopes)
-    return torch.cat([coefficients[:, :1] + shift, slopes], dim=1)
+    least = torch.cat([coefficients[:, :1] + shift, slopes], dim=1)
+    return torch.where(singular[:, None, None], least, coefficients)

@@ -1,6 +1,7 @@
 """The gate passes a sound kernel, and each of its checks catches a kernel that breaks it."""
 
 import dataclasses
+import tempfile
 
 import pytest
 
@@ -124,8 +125,94 @@ def test_a_kernel_that_does_not_compile_is_a_violation(monkeypatch):
     from rep4ex_kernels.offline import gate
 
     bad = case_named(SOUND, constants={"BLOCK_N": 48})
-    monkeypatch.setattr(gate, "all_cases", lambda _: [bad])
-    assert "does not compile" in gate.run_case(0, "sm_90").violations[0]
+    sound = case_named("mmr direct k=1 W=32 fast")
+    monkeypatch.setattr(gate, "all_cases", lambda _: [bad, sound])
+    broken, passed = gate.run_cases([0, 1], "sm_90")
+    assert "does not compile" in broken.violations[0]
+    # The case beside it is compiled and read all the same.
+    assert (passed.case, passed.violations) == (sound.name, ())
+    assert passed.columns[6] == "special"
+
+
+def test_kernels_that_are_disassembled_together_are_told_apart():
+    import subprocess
+
+    from rep4ex_kernels.offline import compiling, sass
+
+    names = ("mmr direct k=1 W=32 fast", "hsic row sums direct k=any", "mmr direct k=1 W=32 fast")
+    cubins = [compiling._compile(case_named(name), "sm_90").asm["cubin"] for name in names]
+    together = sass.read(cubins, "sm_90")
+    for cubin, code in zip(cubins, together, strict=True):
+        (alone,) = sass.read([cubin], "sm_90")
+        assert (code.registers, code.stack, code.local) == (alone.registers, 0, 0)
+        assert [i.opcode for i in code.instructions] == [i.opcode for i in alone.instructions]
+        assert [i.opcode for i in code.loop] == [i.opcode for i in alone.loop]
+    # The other tool agrees.
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(cubins[1])
+        file.flush()
+        command = [sass.tool("cuobjdump"), "-sass", file.name]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    opcodes = [i.opcode for i in sass.parse(text)]
+    assert opcodes == [i.opcode for i in together[1].instructions]
+
+
+def test_on_amd_a_sound_kernel_passes_and_what_is_wrong_is_caught():
+    from rep4ex_kernels.offline.checks import violations
+    from rep4ex_kernels.offline.compiling import compile_case
+
+    compiled = compile_case(case_named(SOUND, "gfx942"), "gfx942")
+    assert violations(compiled, None) == []
+    assert compiled.assembly.matrix_instructions > 0
+    # One wavefront holds a tile that needs more than its 512 registers.
+    wide = {"BLOCK_M": 128, "BLOCK_N": 128}
+    crowded = case_named(SOUND, "gfx942", constants=wide, num_warps=1)
+    assert any(v.startswith("spill") for v in violations(compile_case(crowded, "gfx942"), None))
+    # Sums on the FMA units where the plan has tensor-core products.
+    flat = case_named("energy direct k=2 W=32 precise", "gfx942", matrix_fma=64.0)
+    found = violations(compile_case(flat, "gfx942"), None)
+    assert found == ["tensor cores: expected matrix instructions, found none"]
+    large = dataclasses.replace(compiled, shared_bytes=65537)
+    assert violations(large, None)[0].startswith("shared memory: expected at most 65536")
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_90", "sm_100", "gfx942"])
+def test_the_quick_gate_leaves_out_no_row_kernel_mode_or_cap(target):
+    from rep4ex_kernels.offline.cases import all_cases
+    from rep4ex_kernels.offline.selection import coverage, essential
+
+    cases = all_cases(target)
+    chosen = [cases[i] for i in essential(cases, target)]
+    assert len(chosen) < 0.7 * len(cases)
+    if target != "gfx942":
+        assert {c.row for c in chosen} == {c.row for c in cases}
+    assert {c.kernel for c in chosen} == {c.kernel for c in cases}
+    if target == "sm_90":
+        assert [c for c in chosen if c.ratio_cap] == [c for c in cases if c.ratio_cap]
+    everything = set.union(*(coverage(c, target) for c in cases))
+    assert set.union(*(coverage(c, target) for c in chosen)) == everything
+
+
+def test_every_row_of_the_table_belongs_to_a_case():
+    from rep4ex_kernels._triton_table import _PAIR_ROWS
+    from rep4ex_kernels.offline.cases import all_cases
+
+    for target, families in _PAIR_ROWS.items():
+        rows = {(f, *key) for f, keys in families.items() for key in keys}
+        assert rows == {case.row for case in all_cases(target) if case.row}
+
+
+@pytest.mark.parametrize("target", ["sm_86", "sm_89", "sm_120"])
+def test_the_rows_of_sm_80_serve_smaller_gpus(target):
+    from rep4ex_kernels.offline.cases import all_cases
+    from rep4ex_kernels.offline.compiling import compile_cases
+
+    names = ("mmr split K=64 W=64 precise", "hsic weights split K=64 W=32 precise")
+    cases = [case for case in all_cases("sm_80") if case.name in names]
+    for compiled in compile_cases(cases, target):
+        assert compiled.shared_bytes <= 101376
+        assert compiled.code.spill_instructions == compiled.code.stack == 0
+        assert compiled.code.matrix_instructions > 0
 
 
 def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
