@@ -6,7 +6,7 @@ DEMO_OUT ?= runs/smoke
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test check format lint types clean
+.PHONY: help demo picture test gate gpu-offline kernels-document gpu check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -32,7 +32,19 @@ picture: demo $(VENV)/.installed-dev  ## Renew the README's picture from a run o
 test: $(VENV)/.installed-dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-check: format lint types test  ## Everything that CI does
+gate: $(VENV)/.installed-dev  ## Compile the GPU kernels, read them: every row, kernel, mode and cap
+	$(BIN)/python -m rep4ex_kernels.offline --quick
+
+gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
+	$(BIN)/python -m rep4ex_kernels.offline
+
+kernels-document: $(VENV)/.installed-dev  ## Renew docs/kernels-offline.md
+	$(BIN)/python -m rep4ex_kernels.offline --markdown docs/kernels-offline.md
+
+gpu: $(VENV)/.installed-dev  ## On a machine with a GPU: kernel tests and benchmarks, results kept
+	$(BIN)/python tools/gpu.py
+
+check: format lint types gate test  ## Everything that CI does
 
 format: $(VENV)/.installed-dev  ## Check the formatting (`ruff format` mends it)
 	$(BIN)/ruff format --check .

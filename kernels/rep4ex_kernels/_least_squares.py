@@ -63,7 +63,7 @@ def normal_equations(
     floor = total * (_CONSTANT * mean[:, 0]).square()
     inverse, pivots = _inverse(gram, floor, warn)
     if warn and may_ask(gram):
-        _warn_of_rounding(pivots, mean, gram, total, torch.finfo(actions.dtype).eps)
+        warn_of_rounding(within_rounding(pivots, mean, gram, total, torch.finfo(actions.dtype).eps))
     return NormalEquations(mean, centred, weighted, gram, inverse)
 
 
@@ -216,21 +216,25 @@ def warn_of_dependence(scaled: Tensor) -> None:
     )
 
 
-def _warn_of_rounding(
+def within_rounding(
     pivots: Tensor, mean: Tensor, gram: Tensor, total: Tensor | int, eps: float
-) -> None:
-    """Warn of columns that differ from a combination of others by their own rounding only.
+) -> Tensor:
+    """Return which columns (B, k) differ from a combination of others by their own rounding only.
 
     They are kept, so the residual is that of the data as given, but their coefficients are noise.
     """
     variance = gram.diagonal(dim1=-2, dim2=-1) / total
-    rounding = (2 * eps) ** 2 * (1 + mean[:, 0].square() / variance)
-    near = (pivots < rounding).any(0)
-    if bool(near.any()):
+    return pivots < (2 * eps) ** 2 * (1 + mean[:, 0].square() / variance)
+
+
+def warn_of_rounding(near: Tensor) -> None:
+    """Name the columns that `within_rounding` found, if there are any."""
+    columns = near.any(0).nonzero().flatten().tolist()
+    if columns:
         warnings.warn(
-            f"actions: columns {near.nonzero().flatten().tolist()} are linear combinations of the "
-            "columns before them up to the rounding of their dtype; their coefficients are noise. "
-            "Drop these columns, subtract the mean before rounding, or pass ridge > 0",
+            f"actions: columns {columns} are linear combinations of the columns before them up to "
+            "the rounding of their dtype; their coefficients are noise. Drop these columns, "
+            "subtract the mean before rounding, or pass ridge > 0",
             RankDeficientWarning,
             stacklevel=2,
         )

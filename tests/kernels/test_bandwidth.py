@@ -6,10 +6,12 @@ import torch
 from rep4ex_kernels import KernelInputError, median_bandwidth
 from rep4ex_kernels.bandwidth import reference
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 
 @pytest.mark.parametrize("n", [2, 3, 63, 64, 257, 1000])
 def test_matches_the_reference(n):
-    x = torch.randn(n, 3, generator=torch.Generator().manual_seed(n))
+    x = torch.randn(n, 3, generator=torch.Generator(torch.get_default_device()).manual_seed(n))
     for points in (x, x + 1000, x * 1e-3):
         truth = reference.median_bandwidth(points)
         assert abs(float(median_bandwidth(points)) / float(truth) - 1) < 1e-6
@@ -19,7 +21,7 @@ def test_matches_the_reference(n):
 
 
 def test_subsample_is_deterministic_and_close():
-    x = torch.randn(5000, 1, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(5000, 1, generator=torch.Generator(torch.get_default_device()).manual_seed(0))
     first = median_bandwidth(x)
     assert torch.equal(first, median_bandwidth(x))
     assert abs(float(first) / float(reference.median_bandwidth(x)) - 1) < 0.05
@@ -34,6 +36,7 @@ def test_batches():
     assert torch.allclose(torch.vmap(median_bandwidth)(x), value)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("x", "message"),
     [

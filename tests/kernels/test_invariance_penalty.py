@@ -8,9 +8,11 @@ import torch
 from rep4ex_kernels import BackendError, InvariancePenalty, KernelInputError, mmr_penalty
 from rep4ex_kernels.mmr import reference
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 
 def problem(n, k=1, d=2, seed=0):
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
     actions = torch.randn(n, k, generator=generator)
     return torch.sin(actions[:, :1]) + torch.randn(n, d, generator=generator), actions
 
@@ -37,7 +39,7 @@ def test_value_and_gradient(statistic, k, path):
 @pytest.mark.parametrize("backend", ["torch", "numba"])
 @pytest.mark.parametrize(("n", "d", "leading"), [(64, 1, ()), (257, 2, (2, 3)), (1000, 17, ())])
 def test_paths_of_the_factorised_penalty(backend, n, d, leading):
-    generator = torch.Generator().manual_seed(n)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(n)
     a = torch.randn(n, 1, generator=generator) + 1000
     phi = torch.randn(*leading, n, d, generator=generator) + 100 + torch.sin(3 * a)
     fitted = InvariancePenalty.fit(a)
@@ -174,6 +176,7 @@ def test_derivatives(k):
         assert torch.autograd.gradgradcheck(call, phi)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("call", "message"),
     [

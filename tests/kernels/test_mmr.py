@@ -7,9 +7,11 @@ import torch
 from rep4ex_kernels import KernelInputError, mmr_penalty
 from rep4ex_kernels.mmr import reference
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 
 def problem(n, k=2, d=3, seed=0):
-    generator = torch.Generator().manual_seed(1000 * seed + n)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(1000 * seed + n)
     actions = torch.randn(n, k, generator=generator)
     curve = torch.sin(2 * actions.sum(1, keepdim=True))
     return curve + torch.randn(n, d, generator=generator), actions
@@ -145,6 +147,7 @@ def test_batches_and_bandwidths_of_their_own():
     assert torch.equal(mmr_penalty(strided, actions, 1.0), mmr_penalty(stacked, actions, 1.0))
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -7,11 +7,13 @@ import torch
 from rep4ex_kernels import KernelInputError, RankDeficientWarning, residualize
 from rep4ex_kernels.residualize import reference
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 SIZES = [3, 63, 65, 257, 1000]
 
 
 def problem(n, k=2, d=3, seed=0, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
     actions = torch.randn(n, k, generator=generator, dtype=torch.float64)
     noise = torch.randn(n, d, generator=generator, dtype=torch.float64)
     slope = torch.randn(k, d, generator=generator, dtype=torch.float64)
@@ -28,10 +30,10 @@ def test_matches_numpy(n, k):
     n = max(n, k + 2)
     phi, a = problem(n, k)
     residual, coefficients = residualize(phi, a)
-    design = np.column_stack([np.ones(n), a.double().numpy()])
-    expected = np.linalg.lstsq(design, phi.double().numpy(), rcond=None)[0]
+    design = np.column_stack([np.ones(n), a.double().cpu().numpy()])
+    expected = np.linalg.lstsq(design, phi.double().cpu().numpy(), rcond=None)[0]
     assert error(coefficients, torch.tensor(expected)) < 1e-6
-    assert error(residual, torch.tensor(phi.double().numpy() - design @ expected)) < 1e-6
+    assert error(residual, torch.tensor(phi.double().cpu().numpy() - design @ expected)) < 1e-6
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0, 1000.0])
@@ -51,9 +53,9 @@ def test_ill_conditioned_actions(condition, limit, offset):
     right = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     a = torch.tensor(left * np.geomspace(1, 1 / condition, 4) @ right * 30 + offset).float()
     phi = torch.tensor(rng.normal(size=(1000, 3))).float() + a @ torch.randn(4, 3)
-    design = np.column_stack([np.ones(1000), a.double().numpy()])
+    design = np.column_stack([np.ones(1000), a.double().cpu().numpy()])
     q = np.linalg.qr(design)[0]
-    expected = phi.double().numpy() - q @ (q.T @ phi.double().numpy())
+    expected = phi.double().cpu().numpy() - q @ (q.T @ phi.double().cpu().numpy())
     assert error(residualize(phi, a)[0], torch.tensor(expected)) < limit
 
 
@@ -91,8 +93,8 @@ def test_dependent_columns_are_named_and_harmless():
     with pytest.warns(RankDeficientWarning, match=r"columns \[2\] are constant or"):
         residual, coefficients = residualize(phi, dependent)
     assert error(residual, residualize(phi, a)[0]) < 1e-6
-    centred = dependent.double().numpy() - dependent.double().numpy().mean(0)
-    expected = np.linalg.lstsq(centred, phi.double().numpy(), rcond=1e-6)[0]
+    centred = dependent.double().cpu().numpy() - dependent.double().cpu().numpy().mean(0)
+    expected = np.linalg.lstsq(centred, phi.double().cpu().numpy(), rcond=1e-6)[0]
     assert error(coefficients[1:], torch.tensor(expected)) < 1e-5
 
 
@@ -101,8 +103,8 @@ def test_columns_dependent_up_to_their_rounding_are_named_and_kept():
     dependent = torch.stack([a[:, 0], a[:, 1], a[:, 0] + a[:, 1]], 1) + 50
     with pytest.warns(RankDeficientWarning, match=r"columns \[2\] .* rounding"):
         residual, _ = residualize(phi, dependent)
-    q = np.linalg.qr(np.column_stack([np.ones(257), dependent.double().numpy()]))[0]
-    expected = phi.double().numpy() - q @ (q.T @ phi.double().numpy())
+    q = np.linalg.qr(np.column_stack([np.ones(257), dependent.double().cpu().numpy()]))[0]
+    expected = phi.double().cpu().numpy() - q @ (q.T @ phi.double().cpu().numpy())
     assert error(residual, torch.tensor(expected)) < 1e-5
 
 
@@ -156,6 +158,7 @@ def test_gradient_of_dependent_columns():
         assert torch.autograd.gradcheck(lambda x: residualize(x, a), phi.requires_grad_())
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("change", "message"),
     [

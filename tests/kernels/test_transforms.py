@@ -1,5 +1,7 @@
 """Every op under opcheck, torch.compile, vmap, torch.func.grad, autocast; determinism; layouts."""
 
+import functools
+
 import pytest
 import torch
 
@@ -17,36 +19,46 @@ from rep4ex_kernels import (
     residualize,
 )
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 N = 33
 
 
 def inputs(*leading, d=2, seed=0):
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
     return torch.randn(*leading, N, d, generator=generator)
 
 
-ACTIONS = inputs(seed=1)
-DENSE = InvariancePenalty.fit(inputs(d=8, seed=1), max_rank=1)
-FACTORISED = InvariancePenalty.fit(inputs(d=1, seed=1))
-INDEX = torch.arange(0, N)
+@functools.cache
+def losses(device):
+    """Every loss as a function of x, with its constants on the device (torch's default one)."""
+    actions, index = inputs(seed=1), torch.arange(N)
+    dense = InvariancePenalty.fit(inputs(d=8, seed=1), max_rank=1)
+    factorised = InvariancePenalty.fit(inputs(d=1, seed=1))
+    return {
+        "residualize": lambda x: residualize(x, actions)[0].square().sum((-1, -2)),
+        "mmr_v": lambda x: mmr_penalty(x, actions),
+        "mmr_u": lambda x: mmr_penalty(x, actions, 1.0, "u"),
+        "mmd": lambda x: mmd2(x, actions, bandwidths=[0.5, 1.0, 2.0]),
+        "mmd_laplace": lambda x: mmd2(x, actions, "laplace", 1.0, "u"),
+        "mmd_imq": lambda x: mmd2(x, actions, "imq", 1.0),
+        "energy": lambda x: energy_distance(x, actions),
+        "hsic": lambda x: hsic(x, actions, 1.0, 1.0),
+        "hsic_unbiased": lambda x: hsic(x, actions, 1.0, "median", "unbiased"),
+        "invariance_dense": dense,
+        "invariance": factorised,
+        "invariance_u": lambda x: factorised(x, statistic="u"),
+        "invariance_batch": lambda x: factorised(x, index, "u"),
+        "invariance_dense_batch": lambda x: dense(x, index, "u"),
+    }
 
-LOSSES = {
-    "residualize": lambda x: residualize(x, ACTIONS)[0].square().sum((-1, -2)),
-    "mmr_v": lambda x: mmr_penalty(x, ACTIONS),
-    "mmr_u": lambda x: mmr_penalty(x, ACTIONS, 1.0, "u"),
-    "mmd": lambda x: mmd2(x, ACTIONS, bandwidths=[0.5, 1.0, 2.0]),
-    "mmd_laplace": lambda x: mmd2(x, ACTIONS, "laplace", 1.0, "u"),
-    "mmd_imq": lambda x: mmd2(x, ACTIONS, "imq", 1.0),
-    "energy": lambda x: energy_distance(x, ACTIONS),
-    "hsic": lambda x: hsic(x, ACTIONS, 1.0, 1.0),
-    "hsic_unbiased": lambda x: hsic(x, ACTIONS, 1.0, "median", "unbiased"),
-    "invariance_dense": DENSE,
-    "invariance": FACTORISED,
-    "invariance_u": lambda x: FACTORISED(x, statistic="u"),
-    "invariance_batch": lambda x: FACTORISED(x, INDEX, "u"),
-    "invariance_dense_batch": lambda x: DENSE(x, INDEX, "u"),
-}
-every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES.keys())
+
+@pytest.fixture
+def loss(name, each_device):
+    return losses(each_device)[name]
+
+
+every_loss = pytest.mark.parametrize("name", list(losses(torch.get_default_device())))
 
 
 def gradient(loss, x):
@@ -60,6 +72,16 @@ def test_two_runs_give_the_same_bits(loss):
     x = inputs(2)
     assert torch.equal(loss(x), loss(x))
     assert torch.equal(gradient(loss, x), gradient(loss, x))
+
+
+@every_loss
+@pytest.mark.cpu
+def test_torchs_default_device_does_not_matter(loss):
+    x = inputs(2)
+    value, expected = loss(x), gradient(loss, x)
+    with torch.device("meta"):
+        assert torch.equal(loss(x), value)
+        assert torch.equal(gradient(loss, x), expected)
 
 
 @every_loss
@@ -93,7 +115,7 @@ def test_compiles_to_one_graph(loss):
 @every_loss
 def test_autocast_and_half_precision_are_computed_in_float32(loss):
     x = inputs(2)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(x.device.type, torch.bfloat16):
         value = loss(x)
     assert value.dtype == torch.float32
     assert torch.equal(value, loss(x))
@@ -118,9 +140,9 @@ def op_inputs():
     }
 
 
-@pytest.mark.parametrize("name", list(op_inputs()))
-def test_opcheck(name):
-    op, arguments = op_inputs()[name]
+@pytest.mark.parametrize("op_name", list(op_inputs()))
+def test_opcheck(op_name):
+    op, arguments = op_inputs()[op_name]
     arguments = tuple(a.detach() if isinstance(a, torch.Tensor) else a for a in arguments)
     torch.library.opcheck(op.default, arguments)
 
@@ -141,7 +163,7 @@ def test_modules_are_the_functions(module, function):
 
 def test_invariance_module_lowers_the_penalty():
     """The use it is made for: an encoder trained until its code is linear in the actions."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
     actions = torch.randn(300, 1, generator=generator)
     features = torch.cat([actions + 0.3 * actions**2, actions - 0.3 * actions**2], 1)
     features = features + 0.1 * torch.randn(300, 2, generator=generator)

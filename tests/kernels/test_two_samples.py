@@ -15,6 +15,8 @@ from rep4ex_kernels import (
     mmd2,
 )
 
+pytestmark = pytest.mark.usefixtures("each_device")
+
 BACKENDS = ["torch", *(["numba"] if importlib.util.find_spec("numba") else [])]
 KERNELS = ["gaussian", "laplace", "imq", "energy"]
 PATHS = [
@@ -26,7 +28,7 @@ PATHS = [
 
 
 def samples(n, m, d, seed=0):
-    generator = torch.Generator().manual_seed(seed + n)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed + n)
     x = torch.randn(n, d, generator=generator)
     return x, 1.3 * torch.randn(m, d, generator=generator) + 0.3
 
@@ -162,17 +164,17 @@ def test_energy_distance_matches_scipy():
     from scipy.stats import energy_distance as scipy_energy
 
     assert float(energy_distance(x, y)) == pytest.approx(
-        scipy_energy(x[:, 0].double().numpy(), y[:, 0].double().numpy()) ** 2, rel=1e-5
+        scipy_energy(x[:, 0].double().cpu().numpy(), y[:, 0].double().cpu().numpy()) ** 2, rel=1e-5
     )
     x, y = samples(100, 90, 4)
-    a, b = x.double().numpy(), y.double().numpy()
+    a, b = x.double().cpu().numpy(), y.double().cpu().numpy()
     expected = 2 * cdist(a, b).mean() - cdist(a, a).mean() - cdist(b, b).mean()
     assert float(energy_distance(x, y)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_gaussian_mmd_has_its_closed_form():
     # N(0, 1) against N(1, 1), h = 1: E k = h / sqrt(h^2 + 2) exp(-delta^2 / (2 (h^2 + 2))).
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
     x = torch.randn(100, 400, 1, generator=generator)
     y = torch.randn(100, 400, 1, generator=generator) + 1
     values = mmd2(x, y, bandwidths=1.0, statistic="u")
@@ -181,7 +183,7 @@ def test_gaussian_mmd_has_its_closed_form():
 
 
 def test_unbiased_hsic_is_centred_at_zero_under_independence():
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
     x = torch.randn(400, 40, 1, generator=generator)
     y = torch.randn(400, 40, 1, generator=generator)
     unbiased, biased = (hsic(x, y, 1.0, 1.0, s) for s in ("unbiased", "biased"))
@@ -241,6 +243,7 @@ def test_batches_broadcast_and_may_be_empty_or_strided():
     assert torch.allclose(values[1], hsic(2 * x[:63], y, 1.0, 1.0), rtol=1e-5)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize(
     ("call", "message"),
     [

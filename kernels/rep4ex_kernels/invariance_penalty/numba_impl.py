@@ -49,11 +49,11 @@ class _SquaredMoments(torch.autograd.Function):
 
 def _value_and_gradient(phi: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     points = phi.detach().contiguous()
-    gradient = torch.empty(phi.shape, dtype=phi.dtype)
+    gradient = torch.empty_like(points)
     flat, out, features = points.numpy(), gradient.numpy(), rows.numpy()
     if phi.dim() == 2:
-        return torch.tensor(_moments(flat, features, out), dtype=phi.dtype), gradient
-    value = torch.empty(phi.shape[:-2], dtype=phi.dtype)
+        return phi.new_tensor(_moments(flat, features, out)), gradient
+    value = phi.new_empty(phi.shape[:-2])
     for place in np.ndindex(*value.shape):
         value[place] = _moments(flat[place], features, out[place])
     return value, gradient

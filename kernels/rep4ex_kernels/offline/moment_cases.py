@@ -138,8 +138,9 @@ def _solve_case(k: int) -> Case:
         kernel=solve_kernel,
         signature={
             "moments_ptr": "*fp64", "actions_ptr": "*fp32", "coefficients_ptr": "*fp64",
-            "dropped_ptr": "*i32", "n": "i32", "k": "i32", "d": "i32", "height": "i32",
-            "width": "i32", "ridge": "fp32", "tolerance": "fp32", "constant_part": "fp32",
+            "dropped_ptr": "*i32", "pivots_ptr": "*fp64", "n": "i32", "k": "i32", "d": "i32",
+            "height": "i32", "width": "i32", "ridge": "fp32", "tolerance": "fp32",
+            "constant_part": "fp32",
         },
         constants={"K": height, "D": config.block_n},
         num_warps=config.num_warps,

@@ -11,6 +11,8 @@ right one, and the coefficients are then made those of minimum norm.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import triton
 import triton.language as tl
@@ -23,6 +25,8 @@ from rep4ex_kernels._least_squares import (
     row_space,
     unit_diagonal,
     warn_of_dependence,
+    warn_of_rounding,
+    within_rounding,
 )
 from rep4ex_kernels._triton_helpers import check_float32, on_its_device, power_of_two, scratch
 from rep4ex_kernels._triton_table import LEAST_SQUARES, LEAST_SQUARES_ROWS, least_squares_tile
@@ -92,12 +96,14 @@ def moments_kernel(
 
 
 @triton.jit
-def solve_kernel(
-    moments_ptr, actions_ptr, coefficients_ptr, dropped_ptr,
+def solve_kernel(  # noqa: PLR0915 - one kernel is one function
+    moments_ptr, actions_ptr, coefficients_ptr, dropped_ptr, pivots_ptr,
     n, k, d, height, width, ridge, tolerance, constant_part, K: tl.constexpr, D: tl.constexpr,
 ):  # fmt: skip
     """Coefficients (batch, k + 1, d) from moments (batch, height, width) of [1, a], [1, a, phi].
 
+    Also the number of columns left out, and the pivots: squared distances of the columns from the
+    span of those before them.
     Grid (batches, chunks of D target columns). Cholesky of the centred k x k matrix, one column a
     step, with the forward substitution of the targets in the same step; then back substitution.
     """
@@ -137,6 +143,8 @@ def solve_kernel(
         root = tl.sqrt(tl.where(keep, pivot, 1.0))
         column = tl.where(keep, tl.where(i >= j, column / root, 0.0), 0.0)
         factor = tl.where(i[None, :] == j, column[:, None], factor)
+        # Every program of a problem writes the same; kept in registers they would not fit.
+        tl.store(pivots_ptr + batch * k + j, pivot)
         kept += tl.where(i == j, tl.where(keep, 1, 0), 0)
         gram -= column[:, None] * column[None, :]
         solved = tl.sum(tl.where(i[:, None] == j, right, 0.0), 0)
@@ -207,10 +215,14 @@ def residualize_pass(
     if representation.numel() == 0:
         return representation.clone(), representation.new_zeros((batches, k + 1, d))
     moments = _moments(representation, actions, weights)
-    coefficients, dropped = _solve(moments, actions, d, ridge)
+    coefficients, dropped, pivots = _solve(moments, actions, d, ridge)
+    own = ActionMoments.of(moments, actions, ridge)
+    singular = dropped > 0
     asks = may_ask(dropped)
-    if not asks or bool(dropped.any()):
-        coefficients = _minimum_norm(moments, coefficients, dropped, actions, asks)
+    if asks:
+        own.warn(singular, pivots)
+    if not asks or bool(singular.any()):
+        coefficients = own.minimum_norm(coefficients, singular)
     residual = scratch((batches, n, d), representation)
     config = LEAST_SQUARES["residual"]
     tiles = -(-n // config.block_m)
@@ -242,37 +254,63 @@ def _moments(targets: Tensor, actions: Tensor, weights: Tensor | None) -> Tensor
     return total[..., : 1 + k + d].contiguous()
 
 
-def _solve(moments: Tensor, actions: Tensor, d: int, ridge: float) -> tuple[Tensor, Tensor]:
-    """Coefficients (B, k + 1, d) float64 and the number of columns left out (B,) int32."""
+def _solve(moments: Tensor, actions: Tensor, d: int, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Coefficients (B, k + 1, d) float64, the number of columns left out (B,), pivots (B, k)."""
     batches, height, width = moments.shape
     n, k = actions.shape[1:]
     config = LEAST_SQUARES["solve"]
     coefficients = scratch((batches, k + 1, d), moments, torch.float64)
     dropped = torch.zeros((batches,), dtype=torch.int32, device=moments.device)
+    pivots = scratch((batches, k), moments, torch.float64)
     solve_kernel[(batches, -(-d // config.block_n))](
-        moments, actions, coefficients, dropped,
+        moments, actions, coefficients, dropped, pivots,
         n, k, d, height, width, float(ridge), PIVOT_TOLERANCE, CONSTANT_PART,
         K=power_of_two(k, 2), D=config.block_n,
         num_warps=config.num_warps, num_stages=config.num_stages,
     )  # fmt: skip
-    return coefficients, dropped
+    return coefficients, dropped, pivots
 
 
-def _minimum_norm(
-    moments: Tensor, coefficients: Tensor, dropped: Tensor, actions: Tensor, warn: bool
-) -> Tensor:
-    """The solution of least norm where columns were left out: slopes projected on the row space."""
-    k = actions.shape[2]
-    mass = moments[:, 0, 0, None, None]
-    sums = moments[:, 0, 1 : k + 1]
-    gram = moments[:, 1 : k + 1, 1 : k + 1] - sums[:, :, None] * sums[:, None, :] / mass
-    raw = moments[:, 1 : k + 1, 1 : k + 1].diagonal(dim1=1, dim2=2)
-    scale, scaled = unit_diagonal(gram, CONSTANT_PART * raw)
-    singular = dropped > 0
-    if warn:
-        warn_of_dependence(scaled[singular])
-    slopes = row_space(*masked_cholesky(scaled), scale) @ coefficients[:, 1:]
-    mean = sums[:, None, :] / mass + actions[:, :1].double()
-    shift = mean @ (coefficients[:, 1:] - slopes)
-    least = torch.cat([coefficients[:, :1] + shift, slopes], dim=1)
-    return torch.where(singular[:, None, None], least, coefficients)
+class ActionMoments(NamedTuple):
+    """What a rank-deficient problem, and the telling of one, need of the moments."""
+
+    mass: Tensor  # (B, 1)
+    mean: Tensor  # (B, 1, k)
+    gram: Tensor  # (B, k, k), centred, ridge included
+    raw: Tensor  # (B, k): uncentred squares
+
+    @classmethod
+    def of(cls, moments: Tensor, actions: Tensor, ridge: float) -> ActionMoments:
+        """From the moments (B, K, 1 + k + d) of actions less their first row."""
+        k = actions.shape[2]
+        mass, sums = moments[:, 0, :1], moments[:, 0, 1 : k + 1]
+        square = moments[:, 1 : k + 1, 1 : k + 1]
+        gram = square - sums[:, :, None] * sums[:, None, :] / mass[..., None]
+        if ridge:
+            gram = gram + ridge * torch.eye(k, dtype=gram.dtype, device=gram.device)
+        mean = (sums / mass)[:, None] + actions[:, :1].double()
+        return cls(mass, mean, gram, square.diagonal(dim1=1, dim2=2))
+
+    def warn(self, singular: Tensor, pivots: Tensor) -> None:
+        """Name dependent columns; waits for the device."""
+        eps = torch.finfo(torch.float32).eps
+        parts = pivots / self.gram.diagonal(dim1=1, dim2=2)
+        near = within_rounding(parts, self.mean, self.gram, self.mass, eps) & ~singular[:, None]
+        if not bool((near | singular[:, None]).any()):
+            return
+        if bool(singular.any()):
+            warn_of_dependence(self.scaled[1][singular])
+        warn_of_rounding(near)
+
+    @property
+    def scaled(self) -> tuple[Tensor, Tensor]:
+        """Scales (B, k) and the Gram matrix (B, k, k) of unit diagonal."""
+        return unit_diagonal(self.gram, CONSTANT_PART * self.raw)
+
+    def minimum_norm(self, coefficients: Tensor, singular: Tensor) -> Tensor:
+        """The solution of least norm where singular (B,): slopes projected on the row space."""
+        scale, scaled = self.scaled
+        slopes = row_space(*masked_cholesky(scaled), scale) @ coefficients[:, 1:]
+        shift = self.mean @ (coefficients[:, 1:] - slopes)
+        least = torch.cat([coefficients[:, :1] + shift, slopes], dim=1)
+        return torch.where(singular[:, None, None], least, coefficients)

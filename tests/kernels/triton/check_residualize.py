@@ -86,6 +86,17 @@ def test_dependent_columns_give_the_minimum_norm_solution(
     assert all(torch.equal(a, b) for a, b in zip(eager, captured, strict=True))
 
 
+def test_columns_dependent_up_to_their_rounding_are_named(generator, device, relative_error):
+    actions = torch.randn(2, 65, 3, generator=generator)
+    actions[1, :, 2] = actions[1, :, 0] + actions[1, :, 1]
+    actions = actions + 50
+    phi = torch.randn(2, 65, 2, generator=generator)
+    with pytest.warns(RankDeficientWarning, match=r"columns \[2\] .* rounding"):
+        residual, _ = run(device, phi, actions)
+    q = torch.linalg.qr(torch.cat([torch.ones(2, 65, 1), actions], 2).double()).Q
+    assert relative_error(residual, phi.double() - q @ (q.mT @ phi.double())) < 1e-5
+
+
 def test_fewer_rows_than_columns(generator, device):
     phi, actions = torch.randn(1, 3, 2), torch.randn(1, 3, 5, generator=generator)
     residual, _ = run(device, phi, actions)
