@@ -1,10 +1,12 @@
 """The output folder of a kernel run.
 
-run.json                       whose folder this is
-calibration-<device>.parquet   rates of the machine
-workloads/<hash>.parquet       all records of one workload, written when it is finished
-records.parquet                all of them together, written after every workload
-compiled/, contenders.log      what contenders compiled and printed
+    run.json                               whose folder this is
+    calibration-<device>-<dtype>.parquet   rates of the machine
+    workloads/<hash>.parquet               all records of one workload, written when it is finished
+    records.parquet                        all of them together, written after every workload
+    compiled/, contenders.log              what contenders compiled and printed
+
+A workload is finished when its file is there, and never written again unless contenders are added.
 """
 
 from __future__ import annotations
@@ -56,14 +58,14 @@ class SpeedFolder:
         """Where all records are."""
         return self.path / "records.parquet"
 
-    def read_calibration(self, device: str) -> pd.DataFrame | None:
+    def read_calibration(self, device: str, dtype: str) -> pd.DataFrame | None:
         """Return the rates of a device, if they were measured."""
-        file = self._calibration(device)
+        file = self._calibration(device, dtype)
         return read_records(file) if file.exists() else None
 
-    def write_calibration(self, device: str, records: Iterable[Record]) -> None:
+    def write_calibration(self, device: str, dtype: str, records: Iterable[Record]) -> None:
         """Keep the rates of a device; raises `OutputWriteError`."""
-        write_table(records_table(records), self._calibration(device))
+        write_table(records_table(records), self._calibration(device, dtype))
 
     def read(self, workload: Workload) -> pd.DataFrame | None:
         """Return the records of a workload, if it is finished."""
@@ -92,8 +94,8 @@ class SpeedFolder:
         positions = records.loc[records["method"] == "drift_reference", "at"]
         return 0 if positions.empty else int(positions.max()) + 1
 
-    def _calibration(self, device: str) -> Path:
-        return self.path / f"calibration-{device}.parquet"
+    def _calibration(self, device: str, dtype: str) -> Path:
+        return self.path / f"calibration-{device}-{dtype}.parquet"
 
     def _file(self, workload: Workload) -> Path:
         name = hashlib.sha256(workload.label.encode()).hexdigest()[:16]

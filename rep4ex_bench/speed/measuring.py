@@ -1,6 +1,6 @@
 """The measuring process: started by `run_kernels` with the environment that measuring needs.
 
-Run as ``python -m rep4ex_bench.speed.measuring``; the request comes pickled through the standard
+Run as ``python -m rep4ex_bench.speed``; the request comes pickled through the standard
 input. Contenders never run here, only in children, so this process imports no more than they share.
 """
 
@@ -32,8 +32,9 @@ from rep4ex_bench.speed.rows import (
     calibration_records,
     control_records,
     outcome_records,
+    rate_prefix,
 )
-from rep4ex_bench.speed.workload import DTYPES, Workload
+from rep4ex_bench.speed.workload import Workload
 
 FAILED = 3
 
@@ -86,28 +87,24 @@ class _Measuring:
 
     def run(self) -> None:
         try:
-            rates = {
-                device: self._rates(device)
-                for device in dict.fromkeys(w.device for w in self._request.workloads)
-            }
             for number, workload in enumerate(self._request.workloads, start=1):
                 head = f"[{number}/{len(self._request.workloads)}] {workload.label}: "
                 start = time.monotonic()
-                done = self._measure(workload, rates[workload.device][workload.dtype])
+                done = self._measure(workload, self._rates(workload.device, workload.dtype))
                 took = f" in {time.monotonic() - start:.1f} s" if done else "finished before"
                 print(head + done + took, file=sys.stderr, flush=True)
             self._folder.collect()
         finally:
             self._bench.close()
 
-    def _rates(self, device: str) -> dict[str, Rates]:
-        known = self._folder.read_calibration(device)
+    def _rates(self, device: str, dtype: str) -> Rates:
+        """Return the rates of the folder's machine, measured when first needed."""
+        known = self._folder.read_calibration(device, dtype)
         if known is not None:
-            return {dtype: _read_rates(known, dtype) for dtype in DTYPES}
-        rates = {dtype: self._bench.rates(device, dtype) for dtype in DTYPES}
-        self._folder.write_calibration(
-            device, calibration_records(device, rates, self._request.facts)
-        )
+            return _read_rates(known, dtype)
+        rates = self._bench.rates(device, dtype)
+        records = calibration_records(device, dtype, rates, self._request.facts)
+        self._folder.write_calibration(device, dtype, records)
         return rates
 
     def _measure(self, workload: Workload, rates: Rates) -> str:
@@ -154,10 +151,6 @@ class _Measuring:
 
 
 def _read_rates(records: pd.DataFrame, dtype: str) -> Rates:
-    prefix = "" if dtype == "float32" else f"{dtype}_"
     values = dict(zip(records["metric"], records["value"], strict=True))
+    prefix = rate_prefix(dtype)
     return Rates(**{name: values[prefix + name] for name in Rates.__dataclass_fields__})
-
-
-if __name__ == "__main__":
-    main()

@@ -24,17 +24,17 @@ class Entry:
     key: str
 
 
-def load_contenders(names: Iterable[str] = ()) -> dict[str, KernelImplementation]:
-    """Return contenders by name, all of them if none is named.
+def load_contenders(named: Iterable[str] = ()) -> dict[str, KernelImplementation]:
+    """Return all contenders by name.
 
-    A plug-in that cannot be imported is an error only where it is named.
+    A plug-in that cannot be imported is left out, unless it is one of those that the user named.
 
     Raises:
         UsageError: an unknown name, or one that cannot be imported.
     """
-    wanted = tuple(names)
+    needed = tuple(named)
     known = KERNEL_IMPLEMENTATIONS.names()
-    for name in wanted:
+    for name in needed:
         if name not in known:
             raise UnknownNameError("kernel implementation", name, known)
     found = {}
@@ -42,9 +42,9 @@ def load_contenders(names: Iterable[str] = ()) -> dict[str, KernelImplementation
         try:
             found[name] = KERNEL_IMPLEMENTATIONS.get(name)()
         except UsageError:
-            if name in wanted:
+            if name in needed:
                 raise
-    return {name: found[name] for name in wanted or found}
+    return found
 
 
 def plan(

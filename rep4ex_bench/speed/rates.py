@@ -16,7 +16,7 @@ from rep4ex_bench.speed.clock import synchronise
 _TILE = 1 << 16  # elements: 256 KiB of float32 stay in a cache
 _MATRIX = {"cpu": 1024, "cuda": 8192}
 _COPY = {"cpu": 1 << 25, "cuda": 1 << 28}  # bytes beyond any cache
-_SECONDS = 0.05  # of one sample
+_SECONDS = 0.02  # of one sample
 _SAMPLES = 7
 
 
@@ -40,7 +40,7 @@ class Rates:
 
 
 def measure_rates(device: str, dtype: torch.dtype) -> Rates:
-    """Measure all rates of a device; about three seconds, and Numba's compilation."""
+    """Measure all rates of a device; about a second, and Numba's compilation."""
     tile = -20 * torch.rand(_TILE, dtype=dtype, device=device)
     out = torch.empty_like(tile)
     exp2 = [lambda: torch.exp2(tile, out=out)]

@@ -92,23 +92,24 @@ def control_records(
     return [_valued(floor_row, "floor_seconds", floor), *_timing_rows(drift, numbered)]
 
 
-def calibration_records(device: str, rates: dict[str, Rates], facts: RunFacts) -> list[Record]:
-    """Return the rates of a device; those of float64 are named so."""
-    base = _common(facts, _hash(_CALIBRATION, device), device)
+def calibration_records(device: str, dtype: str, rates: Rates, facts: RunFacts) -> list[Record]:
+    """Return the rates of a device; names of those of float64 begin with it."""
     blank = dataclasses.replace(
-        base,
+        _common(facts, _hash(_CALIBRATION, device, dtype), device),
         scenario=_CALIBRATION,
         scenario_label=_CALIBRATION,
-        scenario_parameters=json.dumps({"device": device}),
+        scenario_parameters=json.dumps({"device": device, "dtype": dtype}),
         method=_CALIBRATION,
         method_label=_CALIBRATION,
         role="control",
     )
-    return [
-        _valued(blank, name if dtype == "float32" else f"{dtype}_{name}", value)
-        for dtype, found in rates.items()
-        for name, value in dataclasses.asdict(found).items()
-    ]
+    prefix = rate_prefix(dtype)
+    return [_valued(blank, prefix + name, v) for name, v in dataclasses.asdict(rates).items()]
+
+
+def rate_prefix(dtype: str) -> str:
+    """Return what the names of a dtype's rates begin with."""
+    return "" if dtype == "float32" else f"{dtype}_"
 
 
 def _timing_rows(blank: Record, timings: dict[int, Timing]) -> Iterator[Record]:

@@ -22,6 +22,7 @@ from rep4ex_bench.errors import ParameterError, UsageError
 from rep4ex_bench.method import resolve_device
 from rep4ex_bench.records import read_records
 from rep4ex_bench.speed.errors import KernelRunError
+from rep4ex_bench.speed.folder import SpeedFolder
 from rep4ex_bench.speed.measuring import FAILED, Request
 from rep4ex_bench.speed.plan import load_contenders
 from rep4ex_bench.speed.protocol import PROTOCOLS
@@ -94,17 +95,18 @@ def run_kernels(
     if threads < 1:
         raise ParameterError("run_kernels", "threads", "an integer of at least 1", threads)
     chosen = workloads(shapes, resolve_device(device).type, ops) if work is None else list(work)
-    available = load_contenders() | load_contenders(contenders or ())
+    available = load_contenders(contenders)
     request = Request(
         tuple(chosen),
         available,
-        tuple(contenders) or tuple(available),
+        tuple(dict.fromkeys(contenders)) or tuple(available),
         bool(contenders),
         RunFacts(seed, threads, PROTOCOLS[shapes]),
         Path(out),
     )
+    folder = SpeedFolder(request.out)
     _measure(request, progress)
-    records = read_records(Path(out) / "records.parquet")
+    records = read_records(folder.records_file)
     asked = records["method"].isin(request.wanted) & (records["role"] == "method")
     failed = records.loc[asked & (records["status"] == "failed"), "cell_key"].nunique()
     return KernelRun(Path(out), records, failed)
@@ -113,7 +115,7 @@ def run_kernels(
 def _measure(request: Request, progress: bool) -> None:
     threads = dict.fromkeys(_THREAD_VARIABLES, str(request.facts.threads))
     done = subprocess.run(
-        [sys.executable, "-m", "rep4ex_bench.speed.measuring"],
+        [sys.executable, "-m", "rep4ex_bench.speed"],
         input=pickle.dumps((sys.path, cloudpickle.dumps(request))),
         env=os.environ | _ENVIRONMENT | threads,
         stdout=subprocess.PIPE,
