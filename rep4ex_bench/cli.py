@@ -32,7 +32,7 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios and methods."""
+    """List suites, scenarios, methods and kernel implementations."""
     found = list_components()
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -44,7 +44,7 @@ def list_command(as_json: bool) -> None:
 @cli.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a suite, scenario or method and its parameters."""
+    """Describe a suite, scenario, method or kernel implementation and its parameters."""
     click.echo(describe_component(name))
 
 
