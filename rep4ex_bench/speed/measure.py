@@ -152,15 +152,12 @@ class _Measuring:
         # preparing is not limited, only the call is
         self._tell(contender.name, self._protocol.compile_limit_seconds + 10 * limit)
         (inputs,) = self._pool.inputs(CHECK, 1)
-        took = math.nan
+        took = 0.0
 
         def prepare_and_call() -> None:
             nonlocal took
             trial.step = contender.prepare(workload, *self._pool.constants)
-            start = time.perf_counter()
-            consume(trial.step(*inputs))
-            synchronise(workload.device)
-            took = time.perf_counter() - start
+            took = time_calls(workload.device, trial.step, [inputs])[0].cost
 
         peak = peak_extra_bytes(workload.device, prepare_and_call)
         if workload.device == "cpu" or contender.allocates_with_torch:
@@ -171,7 +168,7 @@ class _Measuring:
 
     def _warm_up(self, trial: _Trial) -> None:
         once = self._timed(trial, WARM_UP, 1)
-        needed = math.ceil(self._protocol.shortest_seconds / max(once.wall, 1e-9))
+        needed = math.ceil(self._protocol.shortest_seconds / max(once.cost, 1e-9))
         most = min(self._protocol.most_calls, self._pool.most_calls())
         trial.calls = max(1, min(needed, most))
         if trial.calls > 1:
@@ -184,7 +181,7 @@ class _Measuring:
     def _round(self, number: int, trial: _Trial) -> None:
         timing = self._timed(trial, number, trial.calls)
         trial.timings[number] = timing
-        trial.spent += timing.wall * trial.calls
+        trial.spent += timing.cost * trial.calls
 
     def _timed(self, trial: _Trial, round_: int | str, calls: int) -> Timing:
         self._tell(trial.contender.name, 60 + 10 * self._protocol.call_limit_seconds * calls)

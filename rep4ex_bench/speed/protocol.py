@@ -14,7 +14,8 @@ class Protocol:
     Attributes:
         rounds: of every contender, in random order within a round.
         fewest_rounds: of a contender that has used up its budget.
-        budget_seconds: timed seconds of a contender in a workload.
+        budget_seconds: timed seconds of a contender in a workload; process time on a CPU, so that
+            the number of rounds does not depend on what else runs. So are the two limits of a call.
         shortest_seconds: shorter calls are repeated, each on inputs of its own, to last that long.
         most_calls: of a round.
         call_limit_seconds: a contender whose call takes longer is not timed.
