@@ -57,9 +57,12 @@ class ReplicaWeights:
 
     def step(self, losses: Tensor, learning_rate: float) -> None:
         """Move every replica down the gradient of its own loss (B,)."""
-        gradients = torch.autograd.grad(losses.sum(), list(self.named.values()))
+        # weights that the losses do not use stay where they are
+        leaves = list(self.named.values())
+        gradients = torch.autograd.grad(losses.sum(), leaves, allow_unused=True)
         for view, gradient in zip(self._gradients.values(), gradients, strict=True):
-            view.copy_(gradient)
+            if gradient is not None:
+                view.copy_(gradient)
         self._optimiser.param_groups[0]["lr"] = learning_rate
         self._optimiser.step()
 
