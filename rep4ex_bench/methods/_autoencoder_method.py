@@ -16,9 +16,18 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.method import resolve_device
-from rep4ex_bench.methods._two_stage import Code, FittedTwoStage, TwoStageMethod, code_seed
+from rep4ex_bench.methods._two_stage import (
+    Code,
+    FittedTwoStage,
+    TwoStageMethod,
+    code_seed,
+    fit_second_stage,
+)
+from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.training.autoencoders import AUTOENCODERS
+from rep4ex_bench.training.certificate import Certificate, certify
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
+from rep4ex_bench.training.optimise import DivergenceError
 from rep4ex_bench.training.penalty import Penalty
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
@@ -30,7 +39,20 @@ class AutoencoderCode:
     """The code of a trained autoencoder."""
 
     network: TrainedAutoencoder
-    diagnostics: Mapping[str, Any]
+    weight: float
+    certificate: Certificate
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """Return lambda, the steps taken and the certificate's numbers."""
+        return {
+            "penalty_weight": self.weight,
+            "steps": self.network.steps,
+            "linear_invariance": self.certificate.linear_invariance,
+            "linear_invariance_p_value": self.certificate.p_value,
+            "reconstruction_error": self.certificate.reconstruction_error,
+            "condition_number": self.certificate.condition_number,
+        }
 
     def encode(self, features: Tensor) -> FloatArray:
         """Return the code (n, d) of features (n, m)."""
@@ -60,18 +82,9 @@ class AutoencoderMethod(TwoStageMethod):
     def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
         """Return the autoencoders to train for one set of training data."""
 
-    @abstractmethod
-    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
-        """Return the code to go on with.
-
-        Args:
-            train: the training data.
-            outcomes: of its replicas, in their order.
-            seed: of everything random in the choice.
-
-        Raises:
-            DivergenceError: nothing is left to choose from.
-        """
+    def choose(self, codes: Sequence[AutoencoderCode]) -> AutoencoderCode:
+        """Return the code to go on with, of those that did not diverge (one at least)."""
+        return codes[0]
 
     def make_penalty(self) -> Penalty:
         """Return what lambda weighs."""
@@ -93,7 +106,7 @@ class AutoencoderMethod(TwoStageMethod):
         self.check_parameters()
         where = resolve_device(device)
         (code,) = self._train([train], [code_seed(seed)], where, progress)
-        return self.second_stage_on(code, train, seed)
+        return fit_second_stage(code, train, self.second_stage, seed)
 
     def fit_codes(
         self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
@@ -126,15 +139,30 @@ class AutoencoderMethod(TwoStageMethod):
             for place, replicas in zip(places, wanted, strict=True):
                 own = [next(outcomes) for _ in replicas]
                 try:
-                    found[place] = self.choose(trains[place], own, seeds[place])
+                    codes = certified_codes(trains[place], replicas, own, seeds[place])
+                    found[place] = self.choose(codes)
                 except Exception as error:
                     found[place] = error
         return [found[place] for place in range(len(trains))]
 
 
-def only(outcomes: Sequence[Outcome]) -> AutoencoderCode:
-    """Return the code of a single replica; raise the error of one that diverged."""
-    (outcome,) = outcomes
-    if isinstance(outcome, Exception):
-        raise outcome
-    return AutoencoderCode(outcome, {})
+def certified_codes(
+    train: TrainingData, replicas: Sequence[Replica], outcomes: Sequence[Outcome], seed: int
+) -> list[AutoencoderCode]:
+    """Return the codes of the replicas that did not diverge.
+
+    Raises:
+        DivergenceError: all of them did.
+    """
+    trained = [
+        (replica.weight, outcome)
+        for replica, outcome in zip(replicas, outcomes, strict=True)
+        if isinstance(outcome, TrainedAutoencoder)
+    ]
+    if not trained:
+        raise next(outcome for outcome in outcomes if isinstance(outcome, DivergenceError))
+    test_seed = derive_seed(seed, "certificate")
+    return [
+        AutoencoderCode(network, weight, certify(network, train, test_seed))
+        for weight, network in trained
+    ]

@@ -18,6 +18,7 @@ from rep4ex_bench.method import FittedMethod, Method, resolve_device
 from rep4ex_bench.second_stage.choice import REGRESSORS, make_regressor
 from rep4ex_bench.second_stage.control_function import ControlFunction, fit_control_function
 from rep4ex_bench.seeding import derive_seed
+from rep4ex_bench.training.certificate import Certificate
 
 
 class Code(Protocol):
@@ -25,6 +26,10 @@ class Code(Protocol):
 
     def encode(self, features: Tensor) -> FloatArray:
         """Return the code (n, d) of features (n, m)."""
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What held-out rows say about the code; None where nothing was held out."""
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
@@ -51,6 +56,11 @@ class FittedTwoStage(FittedMethod):
         return self._code.encode(rows)
 
     @property
+    def certificate(self) -> Certificate | None:
+        """Return what held-out rows say about the code, and how far queries are covered by it."""
+        return self._code.certificate
+
+    @property
     def diagnostics(self) -> Mapping[str, Any]:
         """Return the backend that ran and what the representation says about itself."""
         return {"backend": "torch", **self._code.diagnostics}
@@ -59,6 +69,28 @@ class FittedTwoStage(FittedMethod):
 def code_seed(seed: int) -> int:
     """Return the seed of the representation of a fit with that seed."""
     return derive_seed(seed, "encoder")
+
+
+def fit_second_stage(
+    code: Code | Exception, train: TrainingData, regressor: str, seed: int
+) -> FittedTwoStage:
+    """Return the control function on a code; raise what came instead of a code.
+
+    Args:
+        code: phi.
+        train: what it was learnt from.
+        regressor: name in `REGRESSORS`.
+        seed: of the whole fit.
+    """
+    if isinstance(code, Exception):
+        raise code
+    stage = fit_control_function(
+        code.encode(train.features),
+        train,
+        make_regressor(regressor),
+        derive_seed(seed, "second stage"),
+    )
+    return FittedTwoStage(code, stage, train)
 
 
 class TwoStageMethod(Method):
@@ -83,7 +115,7 @@ class TwoStageMethod(Method):
         """Fit phi, then the control function on phi(X)."""
         self.check_parameters()
         (code,) = self.fit_codes([train], [code_seed(seed)], resolve_device(device))
-        return self.second_stage_on(code, train, seed)
+        return fit_second_stage(code, train, self.second_stage, seed)
 
     def fit_many(
         self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
@@ -94,24 +126,10 @@ class TwoStageMethod(Method):
         found: list[FittedMethod | Exception] = []
         for code, train, seed in zip(codes, trains, seeds, strict=True):
             try:
-                found.append(self.second_stage_on(code, train, seed))
+                found.append(fit_second_stage(code, train, self.second_stage, seed))
             except Exception as error:
                 found.append(error)
         return found
-
-    def second_stage_on(
-        self, code: Code | Exception, train: TrainingData, seed: int
-    ) -> FittedTwoStage:
-        """Return the control function on a code; raise what came instead of a code."""
-        if isinstance(code, Exception):
-            raise code
-        stage = fit_control_function(
-            code.encode(train.features),
-            train,
-            make_regressor(self.second_stage),
-            derive_seed(seed, "second stage"),
-        )
-        return FittedTwoStage(code, stage, train)
 
     def latent_dim_of(self, train: TrainingData) -> int:
         """Return d: the parameter, or else what the data discloses.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod, only
-from rep4ex_bench.methods._two_stage import Code
+from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod
 from rep4ex_bench.training.replica import Replica
-from rep4ex_bench.training.stack import Outcome
 
 
 class Autoencoder(AutoencoderMethod):
@@ -48,7 +45,3 @@ class Autoencoder(AutoencoderMethod):
     def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
         """Return one autoencoder that is never shown the actions."""
         return [Replica(train.features, train.actions, None, 0.0, seed)]
-
-    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
-        """Return the code of the one that there is."""
-        return only(outcomes)

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod, only
-from rep4ex_bench.methods._two_stage import Code
+from rep4ex_bench.methods._autoencoder_method import AutoencoderCode, AutoencoderMethod
+from rep4ex_bench.training.lambda_selection import PATH, PathPoint, choose_lambda
 from rep4ex_bench.training.replica import Replica
-from rep4ex_bench.training.stack import Outcome
+from rep4ex_bench.training.rows import held_out_count
+
+# The penalty has no scale, so one value serves many problems.
+WITHOUT_HELD_OUT = 3.0
 
 
 class Rep4Ex(AutoencoderMethod):
@@ -23,8 +26,9 @@ class Rep4Ex(AutoencoderMethod):
 
     Args:
         latent_dim: d; None takes what the data discloses.
-        penalty_weight: lambda, at least 0. The penalty has no scale, so one value serves many
-            problems; 0 is the plain autoencoder.
+        penalty_weight: lambda, at least 0; 0 is the plain autoencoder. "auto" trains a path of
+            lambdas and chooses by held-out rows (`training/lambda_selection.py`); below 160 rows
+            it is 3.
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps of the autoencoder.
@@ -37,7 +41,7 @@ class Rep4Ex(AutoencoderMethod):
     def __init__(
         self,
         latent_dim: int | None = None,
-        penalty_weight: float = 3.0,
+        penalty_weight: float | str = "auto",
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
@@ -53,20 +57,39 @@ class Rep4Ex(AutoencoderMethod):
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         super().check_parameters()
-        self.require_number("penalty_weight", 0.0)
+        if self.penalty_weight != "auto":
+            if isinstance(self.penalty_weight, str):
+                self.reject("penalty_weight", "'auto' or a finite number at least 0.0")
+            self.require_number("penalty_weight", 0.0)
 
     @property
     def replicas_per_fit(self) -> int:
         """How many autoencoders one fit trains."""
-        return 1
+        return len(PATH) if self.penalty_weight == "auto" else 1
 
     def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
-        """Return the autoencoders to train."""
-        return [penalised_replica(train, float(self.penalty_weight), seed)]
+        """Return the autoencoders to train: all lambdas of the path from the same seed."""
+        if self.penalty_weight != "auto":
+            weights: Sequence[float] = [float(self.penalty_weight)]
+        else:  # without held-out rows there is nothing to choose by
+            weights = PATH if held_out_count(train.n) else [WITHOUT_HELD_OUT]
+        return [penalised_replica(train, weight, seed) for weight in weights]
 
-    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
-        """Return the code of the one that there is."""
-        return only(outcomes)
+    def choose(self, codes: Sequence[AutoencoderCode]) -> AutoencoderCode:
+        """Return the code of the lambda that the held-out rows speak for."""
+        if len(codes) == 1:
+            return codes[0]
+        return codes[choose_lambda([_point(code) for code in codes])]
+
+
+def _point(code: AutoencoderCode) -> PathPoint:
+    certificate = code.certificate
+    return PathPoint(
+        code.weight,
+        certificate.reconstruction_error,
+        certificate.linear_invariance,
+        certificate.p_value,
+    )
 
 
 def penalised_replica(train: TrainingData, weight: float, seed: int) -> Replica:

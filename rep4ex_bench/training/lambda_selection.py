@@ -84,3 +84,6 @@ RULES: dict[str, Rule] = {
     "statistic within reconstruction": by_statistic,
     "test and reconstruction": by_both,
 }
+
+# What `penalty_weight="auto"` uses.
+choose_lambda = by_both

@@ -17,14 +17,16 @@ _MOST_HELD_OUT = 1_024
 _HELD_OUT_SHARE = 10
 
 
-class Rows:
-    """Held-out rows and batches of n observations, and noise for autoencoders that need it.
+def held_out_count(n: int) -> int:
+    """Return how many of n rows are held out: a tenth, at most 1024, none where below 16."""
+    return _aligned(min(_MOST_HELD_OUT, n // _HELD_OUT_SHARE))
 
-    A tenth of the rows is held out, at most 1024 and none where that would be fewer than 16.
-    """
+
+class Rows:
+    """Held-out rows and batches of n observations, and noise for autoencoders that need it."""
 
     def __init__(self, n: int, seed: int) -> None:
-        count = _aligned(min(_MOST_HELD_OUT, n // _HELD_OUT_SHARE))
+        count = held_out_count(n)
         order = torch.randperm(n, generator=torch_generator(seed, "held out"))
         self.held_out, trained_on = order[:count], order[count:]
         self._batches = _batches(trained_on, torch_generator(seed, "batches"))

@@ -9,8 +9,9 @@ lambdas nor the factor 1.6 nor the level 5 % was changed afterwards.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from rep4ex_bench.second_stage.control_function import fit_control_function
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.training.invariance_test import linear_invariance_test
-from rep4ex_bench.training.lambda_selection import PATH, RULES, PathPoint
+from rep4ex_bench.training.lambda_selection import PATH, RULES, PathPoint, Rule
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import train_stack
 from rep4ex_bench.training.trained import TrainedAutoencoder
@@ -55,6 +56,7 @@ class Judged:
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
@@ -94,6 +96,7 @@ def judge(generator: str, seed: int) -> list[Judged]:
 
 
 def judge_point(task: Task, weight: float, network: TrainedAutoencoder, seed: int) -> Judged:
+    """Judge one lambda's autoencoder on held-out rows and by the truth."""
     features = task.train.features[network.held_out]
     actions = task.train.actions[network.held_out]
     test = linear_invariance_test(network.encode(features), actions, seed)
@@ -114,11 +117,8 @@ def judge_point(task: Task, weight: float, network: TrainedAutoencoder, seed: in
 
 def rules_section(paths: dict[tuple[str, int], list[Judged]], seeds: int) -> list[str]:
     """Return the table of regrets."""
-    choices: dict[str, Callable[[list[PathPoint]], int]] = dict(RULES)
-    for weight in PATH:
-        choices[f"always {weight:g}"] = lambda path, weight=weight: [
-            point.weight for point in path
-        ].index(weight)
+    choices: dict[str, Rule] = dict(RULES)
+    choices |= {f"always {weight:g}": partial(always, weight) for weight in PATH}
     rows = []
     for name, rule in choices.items():
         for (generator, _), path in paths.items():
@@ -144,22 +144,28 @@ def rules_section(paths: dict[tuple[str, int], list[Judged]], seeds: int) -> lis
         "outside the support of the chosen lambda over the smallest of the path (with the splines "
         "of the second stage). 0 and 1 are what a rule that knows the truth would get.",
         "",
-        "| rule | loss of R^2, median | mean | worst | ratio of nMSE, median | geometric mean | worst |",
+        "| rule | loss of R^2: median | mean | worst "
+        "| ratio of nMSE: median | geometric mean | worst |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, group in table.groupby("rule", sort=False):
+    for label, group in table.groupby("rule", sort=False):
         r2, nmse = group["r2"], group["nmse"]
         lines.append(
-            f"| {name} | {r2.median():.4f} | {r2.mean():.4f} | {r2.max():.4f} "
+            f"| {label} | {r2.median():.4f} | {r2.mean():.4f} | {r2.max():.4f} "
             f"| {nmse.median():.2f} | {np.exp(np.log(nmse).mean()):.2f} | {nmse.max():.1f} |"
         )
     lines += ["", "Mean loss of R^2 by generator:", ""]
     by = table.pivot_table(index="rule", columns="generator", values="r2", sort=False)
     lines.append("| rule | " + " | ".join(by.columns) + " |")
     lines.append("|---" * (len(by.columns) + 1) + "|")
-    for name, values in by.iterrows():
-        lines.append(f"| {name} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
+    for rule_name, values in by.iterrows():
+        lines.append(f"| {rule_name} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
     return lines
+
+
+def always(weight: float, path: Sequence[PathPoint]) -> int:
+    """Return the point of one lambda."""
+    return [point.weight for point in path].index(weight)
 
 
 REPLICATIONS = 400
@@ -198,6 +204,7 @@ def rejections(noise: str, n: int, bend: float) -> float:
 
 
 def draw_noise(noise: str, actions: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return V, (n, 2), of variance 1 but for the one whose scale depends on the actions."""
     if noise == "normal":
         return rng.standard_normal(actions.shape)
     if noise == "larger where A is":

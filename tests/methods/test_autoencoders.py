@@ -6,10 +6,12 @@ import torch
 
 from rep4ex_bench import get_method, get_scenario
 from rep4ex_bench.errors import DataError, ParameterError
+from rep4ex_bench.metrics import affine_r2
 from rep4ex_bench.seeding import torch_generator
 from rep4ex_bench.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.training.autoencoders.invertible import complete_basis
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
+from rep4ex_bench.training.latent_loss import LatentLoss
 from rep4ex_bench.training.linear_code import linear_code
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import train_stack
@@ -142,3 +144,25 @@ def test_the_wasserstein_objective_pulls_the_code_towards_a_standard_normal():
         return float(energy_distance(code, torch.tensor(normal), statistic="u"))
 
     assert distance("wasserstein") < 0.5 * distance("mlp")
+
+
+def test_an_oracle_penalty_identifies_better_and_needs_the_oracle():
+    task = get_scenario("linear_action", n=800, layers=2, outcome="bump").sample(1)
+    fresh = task.oracle.draw(1000, 0)
+    features = torch.from_numpy(fresh.features)
+    oracle = get_method("rep4ex_oracle_penalty", steps=600, hidden=16)
+    fitted = oracle.fit_with_oracle(task.train, task.oracle, 0, "cpu")
+    plain = get_method("autoencoder", steps=600, hidden=16).fit(task.train, 0, "cpu")
+    r2 = affine_r2(fitted.represent(features), fresh.latents)
+    assert r2 > affine_r2(plain.represent(features), fresh.latents)
+    assert r2 > 0.97
+    assert oracle.role == "oracle"
+
+
+def test_the_oracle_loss_is_one_minus_affine_r2_of_whitened_latents():
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(64, 2)) @ np.array([[2.0, 0.3], [0.0, 0.5]])
+    code = latents @ rng.normal(size=(2, 3)) + 0.5 * rng.normal(size=(64, 3))
+    table = LatentLoss().table(torch.tensor(latents))
+    loss = LatentLoss()(torch.tensor(code.T)[None], table[None])
+    assert float(loss[0]) == pytest.approx(1 - affine_r2(code, table.numpy()), abs=1e-3)
