@@ -26,9 +26,10 @@ class Rep4Ex(AutoencoderMethod):
 
     Args:
         latent_dim: d; None takes what the data discloses.
-        penalty_weight: lambda, at least 0; 0 is the plain autoencoder. "auto" trains a path of
-            lambdas and chooses by held-out rows (`training/lambda_selection.py`); below 160 rows
-            it is 3.
+        penalty_weight: lambda, at least 0; 0 is the plain autoencoder. The penalty has no scale,
+            and no rule that was tried does better than always 3 (`docs/lambda-selection.md`).
+            "auto" trains a path of lambdas as one stack and chooses by held-out rows
+            (`training/lambda_selection.py`), for data that 3 does not suit; below 160 rows it is 3.
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps of the autoencoder.
@@ -41,7 +42,7 @@ class Rep4Ex(AutoencoderMethod):
     def __init__(
         self,
         latent_dim: int | None = None,
-        penalty_weight: float | str = "auto",
+        penalty_weight: float | str = 3.0,
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,

@@ -13,6 +13,10 @@ from rep4ex_bench.training.invariance_test import linear_invariance_test
 from rep4ex_bench.training.lambda_selection import PATH, RULES, PathPoint
 
 
+def auto(steps):
+    return get_method("rep4ex", penalty_weight="auto", steps=steps, hidden=16)
+
+
 def path(reconstruction, p_values, statistics=None):
     statistics = statistics or [0.1] * len(reconstruction)
     weights = [0.0, 1.0, 3.0, 10.0]
@@ -79,7 +83,7 @@ def test_the_statistic_is_zero_on_average_and_the_test_wants_rows():
 @pytest.fixture(scope="module")
 def fitted():
     task = get_scenario("linear_action", n=1200, layers=1, outcome="bump").sample(3)
-    return task, get_method("rep4ex", steps=300, hidden=16).fit(task.train, device="cpu")
+    return task, auto(steps=300).fit(task.train, device="cpu")
 
 
 def test_auto_chooses_from_the_path_and_says_which(fitted):
@@ -96,13 +100,13 @@ def test_auto_never_looks_at_the_outcome(fitted):
     task, chosen = fitted
     train = task.train
     other = TrainingData(train.actions, train.features, train.outcome.flip(0), train.latent_dim)
-    refitted = get_method("rep4ex", steps=300, hidden=16).fit(other, device="cpu")
+    refitted = auto(steps=300).fit(other, device="cpu")
     assert (refitted.represent(train.features) == chosen.represent(train.features)).all()
 
 
 def test_without_held_out_rows_one_lambda_is_trained():
     train = get_scenario("linear_action", n=100, outcome="bump").sample(0).train
-    fitted = get_method("rep4ex", steps=10, hidden=8).fit(train, device="cpu")
+    fitted = auto(steps=10).fit(train, device="cpu")
     assert fitted.diagnostics["penalty_weight"] == 3.0
     assert math.isnan(fitted.certificate.p_value)
 
