@@ -1,10 +1,14 @@
 """Stacked training: each replica is what it is alone, whatever happens to its neighbours."""
 
+import io
+
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 
-from rep4ex_bench import get_scenario
+from rep4ex_bench import get_method, get_scenario
+from rep4ex_bench.progress import StepBar
 from rep4ex_bench.seeding import torch_generator
 from rep4ex_bench.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.training.early_stopping import PATIENCE, EarlyStopping
@@ -170,6 +174,15 @@ def test_a_replica_that_stops_early_leaves_the_others_as_they_were(monkeypatch):
     assert len({trained.steps for trained in together}) > 1
     for one, trained in zip(replicas, together, strict=True):
         assert same_bits(train_stack([one], plan(steps=60), CPU)[0], trained)
+
+
+def test_a_bar_shows_the_steps_of_a_fit():
+    train = get_scenario("linear_action", n=60, outcome="bump").sample(0).train
+    console = Console(record=True, force_terminal=True, file=io.StringIO(), width=80)
+    with StepBar(console) as bar:
+        get_method("rep4ex", steps=100, hidden=4).fit(train, device="cpu", progress=bar)
+        assert bar._bar.finished
+    assert "100/100 steps" in console.export_text()
 
 
 def test_progress_is_told_over_all_stacks():
