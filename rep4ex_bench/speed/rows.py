@@ -164,6 +164,7 @@ def _common(facts: RunFacts, key: str, device: str) -> Record:
         fit_seconds=math.nan,
         predict_seconds=math.nan,
         peak_memory_bytes=-1,
+        group_size=1,
         device=device,
         backend="",
         threads=facts.threads,
