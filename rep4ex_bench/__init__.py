@@ -5,9 +5,13 @@ from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.registry import get_method, get_scenario, register
 from rep4ex_bench.runner import Run, run_suite
 from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
+from rep4ex_bench.speed.contender import KernelImplementation, register_kernel_implementation
+from rep4ex_bench.speed.run import KernelRun, run_kernels
 
 __all__ = [
     "FittedMethod",
+    "KernelImplementation",
+    "KernelRun",
     "Method",
     "Oracle",
     "OracleMethod",
@@ -20,5 +24,7 @@ __all__ = [
     "get_method",
     "get_scenario",
     "register",
+    "register_kernel_implementation",
+    "run_kernels",
     "run_suite",
 ]

@@ -16,6 +16,9 @@ from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
+from rep4ex_bench.speed.ops import OPS
+from rep4ex_bench.speed.run import run_kernels
+from rep4ex_bench.speed.summary import kernels_json, print_kernel_times
 from rep4ex_bench.suite import load_suite
 from rep4ex_bench.terminal import make_console, plan_text, print_leaderboard, run_json
 
@@ -29,7 +32,7 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios and methods."""
+    """List suites, scenarios, methods and kernel implementations."""
     found = list_components()
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -41,7 +44,7 @@ def list_command(as_json: bool) -> None:
 @cli.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a suite, scenario or method and its parameters."""
+    """Describe a suite, scenario, method or kernel implementation and its parameters."""
     click.echo(describe_component(name))
 
 
@@ -100,6 +103,42 @@ def report(folder: Path) -> None:
     records, path = rebuild_report(folder)
     print_leaderboard(records, make_console())
     click.echo(f"report: {path}")
+
+
+@cli.command()
+@click.option("--op", "ops", multiple=True, type=click.Choice(list(OPS)), help="Only this op.")
+@click.option("--contender", "contenders", multiple=True, help="Only this contender.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--quick", "shapes", flag_value="quick", help="One small shape an op; a minute.")
+@click.option("--scaling", "shapes", flag_value="scaling", help="Growing n, to 1,000,000.")
+@click.option("--threads", type=int, default=1, show_default=True, help="Of every contender.")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder [runs/kernels-...].")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
+def kernels(
+    ops: tuple[str, ...],
+    contenders: tuple[str, ...],
+    device: str,
+    shapes: str | None,
+    threads: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the kernels beside what a user would take instead; again: what is missing."""
+    chosen = shapes or "reference"
+    run = run_kernels(
+        out or Path("runs") / f"kernels-{chosen}",
+        shapes=chosen,
+        ops=ops,
+        contenders=contenders,
+        device=device,
+        threads=threads,
+    )
+    if as_json:
+        click.echo(kernels_json(run))
+    else:
+        print_kernel_times(run.records, make_console())
+        click.echo(f"records: {run.folder / 'records.parquet'}")
+    sys.exit(1 if run.failed else 0)
 
 
 def main() -> None:

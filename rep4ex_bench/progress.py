@@ -1,4 +1,7 @@
-"""How a run is shown while it goes on: a rich progress bar, or plain lines where no terminal is."""
+"""How work is shown while it goes on: a rich progress bar, or plain lines where no terminal is.
+
+`ProgressWatcher` shows the cells of a run, `StepBar` the training steps of one fit.
+"""
 
 from __future__ import annotations
 
@@ -105,3 +108,43 @@ class ProgressWatcher:
 
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class StepBar:
+    """Context manager to pass as `progress` to the fit of a method that trains autoencoders.
+
+        with StepBar() as bar:
+            fitted = get_method("rep4ex").fit(train, progress=bar)
+
+    Args:
+        console: where it is shown; None means standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TimeElapsedColumn(),
+            console=console or Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> StepBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that so many of all steps are done."""
+        if self._task is None:
+            self._task = self._bar.add_task("training", total=total)
+        self._bar.update(self._task, completed=done)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import torch
 
-_PACKAGES = ("rep4ex-bench", "torch", "triton", "numba", "numpy", "scipy", "scikit-learn", "pandas")
+_PACKAGES = (
+    *("rep4ex-bench", "torch", "triton", "numba", "numpy", "scipy", "scikit-learn", "pandas"),
+    *("pykeops", "geomloss", "hyppo", "jax", "jaxlib"),
+)
 
 
 @cache

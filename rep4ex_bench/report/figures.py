@@ -3,6 +3,7 @@
     distance   median and extremes over seeds of nmse_by_distance, per method
     path       truth and predictions along the path of actions, per seed
     code       affine R^2 against nMSE outside, one point per cell
+    sweeps     affine R^2 against a parameter of the scenario (`sweeps.py`)
 
 A value that does not exist or is not finite is None: a gap in a line, never a number.
 """
@@ -16,6 +17,7 @@ import pandas as pd
 
 from rep4ex_bench.report.appearance import Appearance
 from rep4ex_bench.report.numbers import log_range, median, plain, shown
+from rep4ex_bench.report.sweeps import sweeps
 
 # how far beyond the truth's own range the path figure reaches, in units of that range
 _REACH = 0.75
@@ -40,6 +42,7 @@ def figures(
     scenarios = [str(label) for label in records["scenario_label"].unique()]
     paths = _paths(records, predictions, order, path_numbers)
     return {
+        "sweeps": sweeps(records, order),
         "methods": [
             {
                 "label": look.label,

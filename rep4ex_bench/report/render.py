@@ -14,6 +14,7 @@ from markupsafe import Markup
 from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
 from rep4ex_bench.report.appearance import DARK_COLOURS, LIGHT_COLOURS, appearances
+from rep4ex_bench.report.claims import claims
 from rep4ex_bench.report.embedding import embedded_json, script_hash
 from rep4ex_bench.report.figures import figures
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
@@ -41,10 +42,13 @@ def render_report(
     """
     context = _context(records, title, description)
     looks = appearances(records)
+    template = _environment().get_template("report.html.j2")
     page = ""
     for path_numbers in _PATH_NUMBERS:
-        data = embedded_json(figures(records, predictions, looks, path_numbers))
-        page = _environment().get_template("report.html.j2").render(context, data=data)
+        drawn = figures(records, predictions, looks, path_numbers)
+        context["sweeps"] = [sweep["label"] for sweep in drawn["sweeps"]]
+        data = embedded_json(drawn)
+        page = template.render(context, data=data)
         if len(page.encode(errors="replace")) < SIZE_LIMIT:
             break
     return page
@@ -98,6 +102,7 @@ def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, A
         "title": title,
         "description": description,
         "summary": tables.summary(records),
+        "claims": claims(records),
         "looks": list(looks.values()),
         "boards": tables.boards(records, looks),
         "failures": found,

@@ -80,7 +80,8 @@ def test_only_rep4ex_looks_at_the_actions_for_its_code(name):
     """Other actions, same features: a baseline's code must not move by a bit, rep4ex's must."""
     train = get_scenario("linear_action", n=400, outcome="bump").sample(0).train
     other = TrainingData(train.actions.flip(0), train.features, train.outcome, train.latent_dim)
-    method = get_method(name) if name == "pca" else get_method(name, steps=20)
+    parameters = {"pca": {}, "autoencoder": {"steps": 20}}
+    method = get_method(name, **parameters.get(name, {"steps": 20, "penalty_weight": 3.0}))
     first, second = (
         method.fit(data, seed=1, device="cpu").represent(train.features) for data in (train, other)
     )

@@ -191,7 +191,7 @@ def test_no_finished_cells():
     empty = PREDICTION_SCHEMA.empty_table().to_pandas()
     text = render_report(records_table([]).to_pandas(), empty, "empty")
     assert "No finished cells yet" in text
-    assert data_of(text) == {"methods": [], "scenarios": []}
+    assert data_of(text) == {"methods": [], "scenarios": [], "sweeps": []}
 
 
 def test_records_without_predictions(run):

@@ -44,8 +44,8 @@ class Architecture:
     shared_limit: int
 
 
-# The last number is the shared memory that a block may take. The rows of sm_80 also serve compute
-# capability 8.6, 8.9 and 12, whose limit is below the 166912 bytes of an A100.
+# Shared memory that one block may take. The rows of sm_80 also serve compute capability 8.6, 8.9
+# and 12, whose limit is below the 166912 bytes of an A100.
 ARCHITECTURES = {
     "sm_80": Architecture("A100 SXM", 108, 1.41, 64, 32, 1024, 4000.0, 101376),
     "sm_90": Architecture("H100 SXM", 132, 1.755, 128, 64, 2048, 5500.0, 232448),

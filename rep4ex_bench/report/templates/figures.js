@@ -1,4 +1,4 @@
-// The three figures, the legend that hides methods in all of them, and the choice of a seed.
+// The figures, the legend that hides methods in all of them, and the choice of a seed.
 "use strict";
 
 const labelOf = (method) => report.methods[method].label;
@@ -90,11 +90,38 @@ function drawCode(box, scenario) {
   return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
 }
 
-const drawings = {distance: drawDistance, path: drawPath, code: drawCode};
+// A parameter that spans more than a decade is drawn on a logarithmic axis.
+function drawSweep(box, sweep) {
+  const rowsOf = (curve) => curve.at.map((at, i) => ({
+    at, median: curve.median[i], low: curve.low[i], high: curve.high[i],
+    title: `${labelOf(curve.method)}\n${sweep.parameter} ${shortNumber(at)}\nmedian affine R² ${shortNumber(curve.median[i])}\n`
+      + `seeds ${shortNumber(curve.low[i])} to ${shortNumber(curve.high[i])} (${curve.seeds[i]})`,
+  }));
+  const drawn = visible(sweep.curves).map((curve) => ({method: curve.method, rows: rowsOf(curve)}));
+  const values = [...new Set(sweep.curves.flatMap((curve) => curve.at))].sort(d3.ascending);
+  const wide = values[0] > 0 && values.at(-1) / values[0] > 10;
+  const least = Math.max(-1, d3.min(sweep.curves, (curve) => d3.min(curve.low)));
+  draw(box, {
+    x: {type: wide ? "log" : "linear", ticks: values, tickFormat: shortNumber, label: sweep.parameter, labelAnchor: "center", labelArrow: "none"},
+    y: {domain: [least, 1.01], grid: true, ticks: 6, label: "affine R² (1 = latents recovered)", labelArrow: "none"},
+    marks: [
+      drawn.map(({method, rows}) => Plot.areaY(rows, {
+        x: "at", y1: "low", y2: "high", fill: colourOf(method), fillOpacity: 0.13, clip: true,
+      })),
+      drawn.map(({method, rows}) => lineOf(rows, "at", "median", method)),
+      drawn.map(({method, rows}) => dotsOf(rows, "at", "median", method)),
+      tips(drawn.flatMap(({rows}) => rows), "at", "median"),
+    ],
+  }, `Affine R squared against ${sweep.parameter} in ${sweep.label}: ${drawn.length} curves`);
+  return "";
+}
+
+const drawings = {distance: drawDistance, path: drawPath, code: drawCode, sweep: drawSweep};
 
 function redraw(box) {
-  const scenario = report.scenarios[box.dataset.scenario];
-  const note = drawings[box.dataset.figure](box, scenario);
+  const {figure, scenario, sweep} = box.dataset;
+  const subject = figure === "sweep" ? report.sweeps[sweep] : report.scenarios[scenario];
+  const note = drawings[figure](box, subject);
   box.nextElementSibling.textContent = note.trim();
 }
 
@@ -110,7 +137,8 @@ function toggle(method) {
 
 // A legend names the methods that its section draws, though hiding one hides it everywhere.
 function methodsIn(kind) {
-  const entries = report.scenarios.flatMap(({distance, path, code}) => ({
+  const swept = report.sweeps.flatMap(({curves}) => curves);
+  const entries = kind === "sweep" ? swept : report.scenarios.flatMap(({distance, path, code}) => ({
     distance: distance.curves, path: path.flatMap(({lines}) => lines), code: code.points,
   })[kind]);
   return [...new Set(entries.map(({method}) => method))].sort((a, b) => a - b);

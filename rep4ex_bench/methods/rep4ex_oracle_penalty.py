@@ -1,0 +1,74 @@
+"""`rep4ex_oracle_penalty`: `rep4ex` whose penalty is shown the true latents. An oracle.
+
+The invariance penalty is replaced by what it stands in for, affine identification of Z
+(`training/latent_loss.py`); all else, the second stage included, is as in `rep4ex`. It shows what
+the autoencoder and the second stage could do with a perfect penalty. The name of the variant is the
+paper's (Rep4Ex, arXiv 2310.04295, Section 6); this definition of it is ours.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from rep4ex_bench.data import TrainingData
+from rep4ex_bench.method import OracleMethod, resolve_device
+from rep4ex_bench.methods._autoencoder_method import certified_codes
+from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
+from rep4ex_bench.scenario import Oracle
+from rep4ex_bench.second_stage.choice import REGRESSORS
+from rep4ex_bench.training.autoencoders import AUTOENCODERS
+from rep4ex_bench.training.latent_loss import LatentLoss
+from rep4ex_bench.training.replica import Plan, Replica
+from rep4ex_bench.training.stack import train_stack
+
+
+class Rep4ExOraclePenalty(OracleMethod):
+    """Autoencoder with the true latents in its penalty, and a control function.
+
+    Args:
+        penalty_weight: lambda, at least 0, of the unexplained share of the latents' variance.
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
+        hidden: width of the hidden layers.
+        steps: most optimisation steps.
+        second_stage: "splines" or "mlp".
+    """
+
+    name: ClassVar[str] = "rep4ex_oracle_penalty"
+    version: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        penalty_weight: float = 1.0,
+        autoencoder: str = "mlp",
+        hidden: int = 64,
+        steps: int = 2000,
+        second_stage: str = "splines",
+    ) -> None:
+        self.penalty_weight = penalty_weight
+        self.autoencoder = autoencoder
+        self.hidden = hidden
+        self.steps = steps
+        self.second_stage = second_stage
+
+    def check_parameters(self) -> None:
+        """Raise `ParameterError` if a parameter lies outside its domain."""
+        self.require_number("penalty_weight", 0.0)
+        self.require_choice("autoencoder", tuple(AUTOENCODERS))
+        self.require_integer("hidden", 1)
+        self.require_integer("steps", 1)
+        self.require_choice("second_stage", tuple(REGRESSORS))
+
+    def fit_with_oracle(
+        self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
+    ) -> FittedTwoStage:
+        """Fit phi with the latents of the training data, then the control function on phi(X)."""
+        self.check_parameters()
+        latents = torch.from_numpy(oracle.latents).to(torch.float32)
+        weight = float(self.penalty_weight)
+        replica = Replica(train.features, latents, train.actions, weight, code_seed(seed))
+        plan = Plan(self.autoencoder, latents.shape[1], self.hidden, self.steps, LatentLoss())
+        outcomes = train_stack([replica], plan, resolve_device(device))
+        (code,) = certified_codes(train, [replica], outcomes, replica.seed)
+        return fit_second_stage(code, train, self.second_stage, seed)

@@ -1,0 +1,4 @@
+"""The speed leaderboard's measuring engine: workloads, contenders, timing, records.
+
+It does not rank: that is done from the records alone.
+"""

@@ -1,0 +1,1 @@
+"""Contenders, one a file: ours, and what a user would take instead."""

@@ -1,0 +1,71 @@
+"""The formulas as a user writes them in torch: whole n x n matrices, gradients by autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rep4ex_bench.speed.workload import Workload
+
+
+def naive_value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
+    """Return the op's value as a function of its inputs (of `residualize` without cotangent)."""
+    h = workload.bandwidths
+    if workload.op == "residualize":
+        return residual_by_lstsq
+    if workload.op == "mmr_penalty":
+        return lambda phi, a: penalty(phi, a, h[0])
+    if workload.op == "invariance_penalty":
+        return lambda phi: penalty(phi, constants[0], h[0])
+    if workload.op == "mmd2":
+        return lambda x, y: mmd(x, y, h)
+    return energy if workload.op == "energy_distance" else lambda x, y: hsic(x, y, *h)
+
+
+def residual_by_lstsq(phi: Tensor, a: Tensor) -> Tensor:
+    """phi - [1, a] coefficients (..., n, d)."""
+    design = torch.cat([torch.ones_like(a[..., :1]), a], -1).expand(*phi.shape[:-1], -1)
+    residual: Tensor = phi - design @ torch.linalg.lstsq(design, phi).solution
+    return residual
+
+
+def gaussian(x: Tensor, y: Tensor, h: float) -> Tensor:
+    """Kernel matrix (..., n, m)."""
+    return torch.exp(_squares(x, y) / (-2 * h * h))
+
+
+def penalty(phi: Tensor, a: Tensor, h: float) -> Tensor:
+    """MMR penalty (...)."""
+    r = residual_by_lstsq(phi, a)
+    return (gaussian(a, a, h) * (r @ r.mT)).mean((-2, -1))
+
+
+def mmd(x: Tensor, y: Tensor, bandwidths: tuple[float, ...]) -> Tensor:
+    """MMD^2 (...) of the mean of Gaussian kernels."""
+
+    def mean(p: Tensor, q: Tensor) -> Tensor:
+        squares = _squares(p, q)
+        kernels = [torch.exp(squares / (-2 * h * h)) for h in bandwidths]
+        return torch.stack([K.mean((-2, -1)) for K in kernels]).mean(0)
+
+    return mean(x, x) + mean(y, y) - 2 * mean(x, y)
+
+
+def energy(x: Tensor, y: Tensor) -> Tensor:
+    """Energy distance (...)."""
+    between, inside_x, inside_y = torch.cdist(x, y), torch.cdist(x, x), torch.cdist(y, y)
+    return 2 * between.mean((-2, -1)) - inside_x.mean((-2, -1)) - inside_y.mean((-2, -1))
+
+
+def hsic(x: Tensor, y: Tensor, h_x: float, h_y: float) -> Tensor:
+    """Biased HSIC (...)."""
+    K, L = gaussian(x, x, h_x), gaussian(y, y, h_y)
+    centred = K - K.mean(-2, True) - K.mean(-1, True) + K.mean((-2, -1), True)
+    return (centred * L).mean((-2, -1))
+
+
+def _squares(x: Tensor, y: Tensor) -> Tensor:
+    norms = x.square().sum(-1)[..., :, None] + y.square().sum(-1)[..., None, :]
+    return (norms - 2 * x @ y.mT).clamp_min(0)

@@ -1,0 +1,71 @@
+"""PyKeOps as a user writes it: symbolic kernels, gradients by its autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from rep4ex_bench.speed.contender import Step
+from rep4ex_bench.speed.contenders._autograd import autograd_step
+from rep4ex_bench.speed.contenders._keops import KeOps, lazy_gaussian, lazy_squares
+from rep4ex_bench.speed.contenders._naive import residual_by_lstsq
+from rep4ex_bench.speed.workload import Workload
+
+
+class PlainKeOps(KeOps):
+    """LazyTensor formulas."""
+
+    name = "keops"
+
+    def prepare(self, workload: Workload, *constants: Tensor) -> Step:
+        """Return the step; KeOps compiles when it is first called."""
+        return autograd_step(workload, _value(workload, *constants))
+
+
+def _value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
+    h = workload.bandwidths
+    if workload.op == "mmr_penalty":
+        return lambda phi, a: _penalty(phi, a, h[0])
+    if workload.op == "invariance_penalty":
+        return lambda phi: _penalty(phi, constants[0], h[0])
+    if workload.op == "mmd2":
+        return _two_samples(
+            lambda x, y: [lazy_gaussian(x, y, one) for one in h],
+        )
+    if workload.op == "energy_distance":
+        return _two_samples(lambda x, y: [-(lazy_squares(x, y).sqrt())])
+    return lambda x, y: _hsic(x, y, *h)
+
+
+def _penalty(phi: Tensor, a: Tensor, h: float) -> Tensor:
+    a = a.expand(*phi.shape[:-1], -1)
+    r = residual_by_lstsq(phi, a)
+    product: Tensor = lazy_gaussian(a, a, h) @ r
+    return (r * product).sum((-2, -1)) / r.shape[-2] ** 2
+
+
+def _two_samples(kernels: Callable[[Tensor, Tensor], list[Any]]) -> Callable[..., Tensor]:
+    def mean(x: Tensor, y: Tensor) -> Tensor:
+        terms = kernels(x, y)
+        sums: list[Tensor] = [_sum_over_columns(term, x).sum((-2, -1)) for term in terms]
+        return sum(sums[1:], sums[0]) / (len(terms) * x.shape[-2] * y.shape[-2])
+
+    return lambda x, y: mean(x, x) + mean(y, y) - 2 * mean(x, y)
+
+
+def _hsic(x: Tensor, y: Tensor, h_x: float, h_y: float) -> Tensor:
+    n = x.shape[-2]
+    K, L = lazy_gaussian(x, x, h_x), lazy_gaussian(y, y, h_y)
+    rows_K, rows_L = _sum_over_columns(K, x), _sum_over_columns(L, x)
+    joint = _sum_over_columns(K * L, x).sum((-2, -1))
+    cross = (rows_K * rows_L).sum((-2, -1))
+    product = rows_K.sum((-2, -1)) * rows_L.sum((-2, -1))
+    return joint / n**2 - 2 * cross / n**3 + product / n**4
+
+
+def _sum_over_columns(kernel: Any, x: Tensor) -> Tensor:
+    """Row sums (..., n, 1) of a symbolic kernel over the second axis of pairs."""
+    sums: Tensor = kernel.sum(x.dim() - 1)
+    return sums

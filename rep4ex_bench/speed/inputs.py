@@ -1,0 +1,78 @@
+"""Inputs of workloads: fresh ones for every call, with seeds of their own.
+
+All are standard normal up to what makes the value differ from zero by more than the noise: the
+representation is a smooth nonlinear function of the actions plus noise, y is shifted against x, and
+in HSIC it depends on x. The strength of that is drawn for every call, so that no call's value is
+that of another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rep4ex_bench.seeding import torch_generator
+from rep4ex_bench.speed.workload import Workload
+
+Tensors = tuple[Tensor, ...]
+
+
+def make_constants(workload: Workload, seed: int) -> Tensors:
+    """Return the tensors that a contender may prepare with; empty for most ops."""
+    if not workload.spec.constants:
+        return ()
+    # one set of actions, whatever the batch: they are what does not change
+    actions = _normal(replace(workload, batch=1), seed, "constant", columns=workload.k)
+    return _on_device((actions,), workload)
+
+
+def make_inputs(workload: Workload, constants: Tensors, seed: int, *call: int | str) -> Tensors:
+    """Return the tensors of one call, named by `call` (say round and number), on the device."""
+    generator = torch_generator(seed, "strength", *call)
+    strength = float(0.5 + torch.rand((), generator=generator, dtype=torch.float64))
+    first = _normal(workload, seed, "first", *call, columns=_first_columns(workload))
+    second = _normal(workload, seed, "second", *call, columns=workload.d)
+    if workload.op in ("mmd2", "energy_distance"):
+        tensors: Tensors = (first, second + 0.4 * strength)
+    elif workload.op == "hsic":
+        tensors = (first, second + strength * _bent(first, workload.d))
+    else:
+        actions = constants[0].cpu() if constants else first
+        representation = second + strength * (actions.sum(-1, True) + _bent(actions, workload.d))
+        tensors = {
+            "residualize": (representation, actions, second.flip(-2)),
+            "mmr_penalty": (representation, actions),
+            "invariance_penalty": (representation,),
+        }[workload.op]
+    return _on_device(tensors, workload)
+
+
+def content_hash(tensors: Tensors) -> str:
+    """SHA-256 of the values."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _first_columns(workload: Workload) -> int:
+    return workload.k if workload.spec.has_actions else workload.d
+
+
+def _normal(workload: Workload, seed: int, *name: int | str, columns: int) -> Tensor:
+    leading = (workload.batch,) if workload.batch > 1 else ()
+    shape = (*leading, workload.n, columns)
+    return torch.randn(shape, generator=torch_generator(seed, *name), dtype=workload.torch_dtype)
+
+
+def _bent(actions: Tensor, d: int) -> Tensor:
+    """A smooth function of the actions (..., d) that no linear one comes near."""
+    phases = torch.arange(d, dtype=actions.dtype)
+    return torch.cos(actions.mean(-1, keepdim=True) * actions.shape[-1] ** 0.5 + phases)
+
+
+def _on_device(tensors: Tensors, workload: Workload) -> Tensors:
+    return tuple(tensor.contiguous().to(workload.device) for tensor in tensors)
