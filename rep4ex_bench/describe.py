@@ -1,4 +1,4 @@
-"""What there is, in words: listings and descriptions of suites, scenarios and methods."""
+"""What there is, in words: listings and descriptions of suites, scenarios, methods, contenders."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import inspect
 from rep4ex_bench.errors import UnknownNameError
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
 from rep4ex_bench.suite import Suite, canonical_parameters, load_suite, suite_names
 
 
 def list_components() -> dict[str, list[str]]:
-    """Return the names of all suites, scenarios and methods."""
-    return {"suites": suite_names(), "scenarios": SCENARIOS.names(), "methods": METHODS.names()}
+    """Return the names of all suites, scenarios, methods and kernel implementations."""
+    return {
+        "suites": suite_names(),
+        "scenarios": SCENARIOS.names(),
+        "methods": METHODS.names(),
+        "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
+    }
 
 
 def describe_component(name: str) -> str:
@@ -24,12 +30,12 @@ def describe_component(name: str) -> str:
     parts: list[str] = []
     if name in suite_names() or name.endswith(".toml"):
         parts.append(_suite_text(load_suite(name)))
-    for registry in (SCENARIOS, METHODS):
+    for registry in (SCENARIOS, METHODS, KERNEL_IMPLEMENTATIONS):
         if name in registry.names():
             parts.append(_class_text(registry.kind, registry.get(name)))
     if not parts:
         known = [each for names in list_components().values() for each in names]
-        raise UnknownNameError("suite, scenario or method", name, known)
+        raise UnknownNameError("suite, scenario, method or kernel implementation", name, known)
     return "\n\n".join(parts)
 
 

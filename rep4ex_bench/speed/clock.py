@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,11 @@ class Timing:
     wall: float
     device: float
 
+    @property
+    def cost(self) -> float:
+        """What a call costs whatever else runs on the machine: process time on a CPU."""
+        return self.process if math.isnan(self.device) else self.wall
+
 
 def synchronise(device: str) -> None:
     """Wait until the device has nothing left to do."""
@@ -58,13 +65,13 @@ def _time_on_cpu(step: Step, pool: Sequence[Tensors]) -> tuple[Timing, list[Cons
     for inputs in pool:
         kept.append(consume(step(*inputs)))
     process, wall = time.process_time() - process, time.perf_counter() - wall
-    return Timing(process / len(pool), wall / len(pool), float("nan")), kept
+    return Timing(process / len(pool), wall / len(pool), math.nan), kept
 
 
 def _time_on_cuda(step: Step, pool: Sequence[Tensors]) -> tuple[Timing, list[Consumed]]:
     kept = []
     process = wall = on_device = 0.0
-    flush = torch.empty(_FLUSH_BYTES, dtype=torch.uint8, device="cuda")
+    flush = _flush_buffer()
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     for inputs in pool:
         flush.zero_()
@@ -80,6 +87,11 @@ def _time_on_cuda(step: Step, pool: Sequence[Tensors]) -> tuple[Timing, list[Con
         on_device += start.elapsed_time(end) / 1e3
     calls = len(pool)
     return Timing(process / calls, wall / calls, on_device / calls), kept
+
+
+@functools.cache
+def _flush_buffer() -> torch.Tensor:
+    return torch.empty(_FLUSH_BYTES, dtype=torch.uint8, device="cuda")
 
 
 @contextlib.contextmanager
@@ -105,6 +117,7 @@ def peak_extra_bytes(device: str, run: Callable[[], object]) -> int:
     release_memory()
     synchronise(device)
     if device == "cuda":
+        _flush_buffer()  # no contender's memory
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         run()

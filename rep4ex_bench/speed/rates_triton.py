@@ -15,6 +15,7 @@ from torch import Tensor
 
 _BLOCK = 1024
 _REPEATS = 512
+_COPIES = 64  # of the tile: enough programs for every multiprocessor
 
 
 @triton.jit
@@ -28,13 +29,18 @@ def repeated(x_ptr, out_ptr, REPEATS: tl.constexpr, ROOT: tl.constexpr, BLOCK: t
 
 
 def launcher(name: str, tile: Tensor) -> Callable[[], int]:
-    """Return a function that launches it on a tile and returns how many times it was applied."""
-    x = torch.rand_like(tile, dtype=torch.float32).repeat(64)
+    """Return a function that launches it and returns how often a tile's worth of work was done."""
+    return prepared(name, tile)[0]
+
+
+def prepared(name: str, tile: Tensor) -> tuple[Callable[[], int], Tensor, Tensor]:
+    """Return the launching function, its input and its output, several tiles long."""
+    x = torch.rand(_COPIES * tile.numel(), device=tile.device)
     out = torch.empty_like(x)
 
     def run() -> int:
         grid = (x.numel() // _BLOCK,)
         repeated[grid](x, out, REPEATS=_REPEATS, ROOT=name == "rsqrt", BLOCK=_BLOCK)
-        return _REPEATS * (x.numel() // tile.numel())
+        return _REPEATS * _COPIES
 
-    return run
+    return run, x, out

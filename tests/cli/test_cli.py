@@ -97,6 +97,7 @@ def test_json_is_json(command, suite_file):
     listing = json.loads(command("list", "--json")[1])
     assert "smoke" in listing["suites"]
     assert "rep4ex" in listing["methods"]
+    assert "naive_torch" in listing["kernel_implementations"]
     assert {"linear_action", "photo_crop"} <= set(listing["scenarios"])
 
 
@@ -160,5 +161,5 @@ def test_report_is_built_anew_from_the_records(command, suite_file, tmp_path):
 def test_help_names_every_verb(command):
     status, out, _ = command("--help")
     assert status == 0
-    for verb in ("list", "describe", "run", "report"):
+    for verb in ("list", "describe", "run", "report", "kernels"):
         assert f"\n  {verb} " in out

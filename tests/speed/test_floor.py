@@ -1,6 +1,9 @@
 """Floors against counts made by hand, and the rates they are divided by."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -64,6 +67,36 @@ def test_rates_are_rates(dtype):
     for rate in vars(rates).values():
         assert math.isfinite(rate)
         assert rate > 1e6  # a machine that is slower than this does not run torch
+
+
+TRITON_RATES = """
+import torch
+from rep4ex_bench.speed import rates_triton
+rates_triton._REPEATS, rates_triton._COPIES = 3, 2
+tile = torch.empty(rates_triton._BLOCK)
+for name in ("exp2", "rsqrt"):
+    run, x, out = rates_triton.prepared(name, tile)
+    assert run() == 3 * 2
+    expected = x.double()
+    for _ in range(3):
+        expected = (-expected).exp2() if name == "exp2" else (expected + 1).rsqrt()
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=0)
+print("right")
+"""
+
+
+def test_triton_rates_compute_what_they_say():
+    """In the interpreter: no GPU is here."""
+    pytest.importorskip("triton")
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", TRITON_RATES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "right", done.stderr
 
 
 def test_compiled_rates_compute_what_they_say():

@@ -34,8 +34,7 @@ class JAX(KernelImplementation):
         if workload.dtype == "float64":
             jax.config.update("jax_enable_x64", True)
         fixed = [jax.dlpack.from_dlpack(constant) for constant in constants]
-        value = functools.partial(_VALUES[workload.op], jax.numpy, workload.bandwidths)
-        run = jax.jit(_both(jax, workload, value) if workload.needs_gradient else value)
+        run = _jitted(workload)
 
         def step(*inputs: Tensor) -> Sequence[Any]:
             arrays = [jax.dlpack.from_dlpack(tensor) for tensor in inputs]
@@ -43,6 +42,15 @@ class JAX(KernelImplementation):
             return result if workload.needs_gradient else (result,)
 
         return step
+
+
+@functools.cache
+def _jitted(workload: Workload) -> Callable[..., Any]:
+    jax = importlib.import_module("jax")
+    value = functools.partial(_VALUES[workload.op], jax.numpy, workload.bandwidths)
+    jitted: Callable[..., Any]
+    jitted = jax.jit(_both(jax, workload, value) if workload.needs_gradient else value)
+    return jitted
 
 
 def _both(jax: Any, workload: Workload, value: Callable[..., Any]) -> Callable[..., Any]:
