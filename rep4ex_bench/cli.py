@@ -16,6 +16,7 @@ from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
+from rep4ex_bench.speed.estimates import TARGETS
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.run import run_kernels
 from rep4ex_bench.speed.summary import kernels_json, print_kernel_times
@@ -111,6 +112,7 @@ def report(folder: Path) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--quick", "shapes", flag_value="quick", help="One small shape an op; a minute.")
 @click.option("--scaling", "shapes", flag_value="scaling", help="Growing n, to 1,000,000.")
+@click.option("--estimates", type=click.Choice(TARGETS), help="Add a GPU's predicted times.")
 @click.option("--threads", type=int, default=1, show_default=True, help="Of every contender.")
 @click.option("--out", type=click.Path(path_type=Path), help="Output folder [runs/kernels-...].")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
@@ -119,6 +121,7 @@ def kernels(
     contenders: tuple[str, ...],
     device: str,
     shapes: str | None,
+    estimates: str | None,
     threads: int,
     out: Path | None,
     as_json: bool,
@@ -132,6 +135,7 @@ def kernels(
         contenders=contenders,
         device=device,
         threads=threads,
+        estimates=estimates,
     )
     if as_json:
         click.echo(kernels_json(run))

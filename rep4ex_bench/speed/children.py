@@ -7,6 +7,7 @@ pipe. It is the first that the system ends when memory runs out.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 _FORK = multiprocessing.get_context("fork")
 _FIRST_TO_END = "1000"
+_PR_SET_PDEATHSIG = 1
 _JOIN_SECONDS = 10.0
 
 
@@ -90,6 +92,8 @@ def _run(
 ) -> None:
     others.close()
     os.setsid()
+    with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_END)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

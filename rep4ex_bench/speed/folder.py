@@ -3,6 +3,7 @@
     run.json                               whose folder this is
     calibration-<device>-<dtype>.parquet   rates of the machine
     workloads/<hash>.parquet               all records of one workload, written when it is finished
+    estimates-<target>.parquet             what the cost model expects of a GPU
     records.parquet                        all of them together, written after every workload
     compiled/, contenders.log              what contenders compiled and printed
 
@@ -67,6 +68,11 @@ class SpeedFolder:
         """Keep the rates of a device; raises `OutputWriteError`."""
         write_table(records_table(records), self._calibration(device, dtype))
 
+    def write_estimates(self, target: str, records: Iterable[Record]) -> None:
+        """Keep the estimates for a GPU and collect all; raises `OutputWriteError`."""
+        write_table(records_table(records), self.path / f"estimates-{target}.parquet")
+        self.collect()
+
     def read(self, workload: Workload) -> pd.DataFrame | None:
         """Return the records of a workload, if it is finished."""
         file = self._file(workload)
@@ -81,6 +87,7 @@ class SpeedFolder:
         """Write records.parquet; raises `OutputWriteError`."""
         files = [
             *sorted(self.path.glob("calibration-*.parquet")),
+            *sorted(self.path.glob("estimates-*.parquet")),
             *sorted(self.path.glob("workloads/*.parquet"), key=lambda file: file.stat().st_mtime),
         ]
         tables = [RECORD_SCHEMA.empty_table(), *map(read_records_table, files)]

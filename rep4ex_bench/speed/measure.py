@@ -4,8 +4,9 @@
    a wrong one is not timed. It is prepared and called again for its memory, everything compiled.
 2. A round to warm up, which says how many calls last long enough to be timed.
 3. Rounds: the contenders in random order, every call on inputs that no call has seen, outputs
-   consumed in the timed region and compared with the reference after it. A reference kernel is
-   timed before every round, to show whether the machine drifts.
+   consumed in the timed region and, all of them or some drawn at random, compared with the
+   reference after it. A reference kernel is timed before every round, to show whether the machine
+   drifts.
 """
 
 from __future__ import annotations
@@ -93,9 +94,10 @@ class _Measuring:
         own_seed = derive_seed(seed, workload.label)
         self._pool = CallPool(workload, own_seed)
         self._order = random.Random(derive_seed(own_seed, "order"))
-        every = range(protocol.rounds)
-        few = workload.pairs > protocol.verified_pairs
-        self._verified = {self._order.choice(every)} if few else set(every)
+        self._checks = random.Random(derive_seed(own_seed, "checks"))
+        every: list[int | str] = [WARM_UP, *range(protocol.rounds)]
+        large = workload.pairs > protocol.checked_pairs_of_a_call
+        self._checked_rounds = {self._checks.choice(every[1:])} if large else set(every)
         self._drift_step, self._drift_inputs = drift_reference(workload.device)
 
     def run(self, contenders: Sequence[KernelImplementation]) -> Measured:
@@ -187,10 +189,16 @@ class _Measuring:
         self._tell(trial.contender.name, 60 + 10 * self._protocol.call_limit_seconds * calls)
         pool = self._pool.inputs(round_, calls)
         timing, kept = time_calls(self._workload.device, trial.step, pool)
-        if round_ == WARM_UP or round_ in self._verified:
-            for call, consumed in enumerate(kept):
-                self._take_verdict(trial, consumed, round_, call)
+        for call in self._checked_calls(round_, calls):
+            self._take_verdict(trial, kept[call], round_, call)
         return timing
+
+    def _checked_calls(self, round_: int | str, calls: int) -> list[int]:
+        if round_ not in self._checked_rounds:
+            return []
+        pairs = self._workload.pairs
+        most = int(self._protocol.checked_pairs / pairs) if pairs else calls
+        return self._checks.sample(range(calls), min(calls, max(1, most)))
 
     def _take_verdict(
         self, trial: _Trial, consumed: Consumed, round_: int | str, call: int

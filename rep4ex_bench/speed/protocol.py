@@ -19,8 +19,9 @@ class Protocol:
         shortest_seconds: shorter calls are repeated, each on inputs of its own, to last that long.
         most_calls: of a round.
         call_limit_seconds: a contender whose call takes longer is not timed.
-        verified_pairs: in workloads of more pairs only the first call and one round, drawn at
-            random, are compared with the reference; in others every call is.
+        checked_pairs: of a round, in calls that are compared with the reference. Where a round has
+            more pairs, calls are drawn at random after they were made, at least one.
+        checked_pairs_of_a_call: where a call has more, one round, drawn at random, is checked.
         cold_start: whether first calls with empty caches are measured, in processes of their own.
         compile_limit_seconds: of such a first call.
         compiles_for_long: whether contenders that compile for long run without being named.
@@ -32,7 +33,8 @@ class Protocol:
     shortest_seconds: float = 2e-3
     most_calls: int = 100
     call_limit_seconds: float = 20.0
-    verified_pairs: float = 1e9
+    checked_pairs: float = 3e7
+    checked_pairs_of_a_call: float = 1e9
     cold_start: bool = True
     compile_limit_seconds: float = 900.0
     compiles_for_long: bool = True

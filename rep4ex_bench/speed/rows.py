@@ -107,6 +107,20 @@ def calibration_records(device: str, dtype: str, rates: Rates, facts: RunFacts) 
     return [_valued(blank, prefix + name, v) for name, v in dataclasses.asdict(rates).items()]
 
 
+def estimate_record(workload: Workload, target: str, seconds: float, facts: RunFacts) -> Record:
+    """Return the row of a GPU's predicted seconds; its label says that it is an estimate."""
+    blank = _blank(
+        workload, facts, "static_estimate", _hash(workload.parameters, target), "control"
+    )
+    labelled = dataclasses.replace(
+        blank,
+        scenario_label=f"{workload.label} {target} (estimate)",
+        method_parameters=json.dumps({"target": target}),
+        truth_source="cost model",
+    )
+    return _valued(labelled, "estimated_seconds", seconds)
+
+
 def rate_prefix(dtype: str) -> str:
     """Return what the names of a dtype's rates begin with."""
     return "" if dtype == "float32" else f"{dtype}_"

@@ -22,6 +22,7 @@ from rep4ex_bench.errors import ParameterError, UsageError
 from rep4ex_bench.method import resolve_device
 from rep4ex_bench.records import read_records
 from rep4ex_bench.speed.errors import KernelRunError
+from rep4ex_bench.speed.estimates import TARGETS, estimate_records
 from rep4ex_bench.speed.folder import SpeedFolder
 from rep4ex_bench.speed.measuring import FAILED, Request
 from rep4ex_bench.speed.plan import load_contenders
@@ -71,6 +72,7 @@ def run_kernels(
     threads: int = 1,
     seed: int = 0,
     work: Sequence[Workload] | None = None,
+    estimates: str | None = None,
     progress: bool = True,
 ) -> KernelRun:
     """Measure the kernels into an output folder, as the command `rep4ex-bench kernels` does.
@@ -84,6 +86,8 @@ def run_kernels(
         threads: of every contender.
         seed: of inputs and order.
         work: workloads to measure in place of the set's.
+        estimates: "sm_80", "sm_90" or "sm_100": also keep what the cost model expects of that GPU
+            for the same workloads, without running it.
         progress: whether a line a workload goes to the standard error.
 
     Raises:
@@ -104,7 +108,12 @@ def run_kernels(
         RunFacts(seed, threads, PROTOCOLS[shapes]),
         Path(out),
     )
+    if estimates not in (None, *TARGETS):
+        expected = f"one of {', '.join(TARGETS)}"
+        raise ParameterError("run_kernels", "estimates", expected, estimates)
     folder = SpeedFolder(request.out)
+    if estimates is not None:
+        folder.write_estimates(estimates, estimate_records(chosen, estimates, request.facts))
     _measure(request, progress)
     records = read_records(folder.records_file)
     asked = records["method"].isin(request.wanted) & (records["role"] == "method")
