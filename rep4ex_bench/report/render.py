@@ -11,11 +11,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from rep4ex_bench.ranking import places, rank
 from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
 from rep4ex_bench.report.appearance import DARK_COLOURS, LIGHT_COLOURS, appearances
 from rep4ex_bench.report.embedding import embedded_json, script_hash
 from rep4ex_bench.report.figures import figures
+from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 
 SIZE_LIMIT = 1_500_000
@@ -100,6 +102,9 @@ def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, A
         "summary": tables.summary(records),
         "looks": list(looks.values()),
         "boards": tables.boards(records, looks),
+        "ranking": rank(records),
+        "places": places,
+        "reaches": reaches(records),
         "failures": found,
         "failures_left_out": left_out,
         "provenance": tables.provenance(records),
