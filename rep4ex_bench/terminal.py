@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.ranking import Ranking, leaderboard, places, rank
+from rep4ex_bench.ranking.sequential import Decision
 from rep4ex_bench.report.numbers import shown, spread
 from rep4ex_bench.report.ranking_section import reach
 from rep4ex_bench.runner import Run
@@ -122,12 +125,15 @@ def plan_text(suite: Suite) -> str:
     return "\n".join([*lines, f"{len(cells)} cells; nothing was run or written"])
 
 
-def run_json(run: Run) -> str:
-    """Return a run's summary and leaderboard as JSON; what is not finite becomes null."""
+def run_json(run: Run, decision: Decision | None = None) -> str:
+    """Return a run's summary and leaderboard as JSON; what is not finite becomes null.
+
+    With the decision between two methods, where one was asked for.
+    """
     rows = (
         [] if run.records.empty else json.loads(leaderboard(run.records).to_json(orient="records"))
     )
-    summary = {
+    summary: dict[str, Any] = {
         "folder": str(run.folder),
         "cells": run.cells,
         "reused": run.reused,
@@ -135,4 +141,6 @@ def run_json(run: Run) -> str:
         "leaderboard": rows,
         "ranking": rank(run.records).as_json(),
     }
+    if decision is not None:
+        summary["decision"] = asdict(decision)
     return json.dumps(summary, indent=2)

@@ -14,7 +14,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from rep4ex_bench.ranking.intervals import Floats
 from rep4ex_bench.ranking.scores import Scores, log_ratio
@@ -48,7 +47,7 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
         return []
     differences = [log_ratio(table[order[b]], table[order[a]]) for a, b in pairs]
     p = [signed_rank_p(difference) for difference in differences]
-    adjusted = multipletests(p, ALPHA, method="holm")[1]
+    adjusted = holm(np.array(p))
     return [
         {
             "scenario_label": scores.scenario,
@@ -63,6 +62,15 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
         }
         for index, ((a, b), difference) in enumerate(zip(pairs, differences, strict=True))
     ]
+
+
+def holm(p: Floats) -> Floats:
+    """Return p-values (m,) corrected for their number: step-down, family-wise."""
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, stepped)
+    return adjusted
 
 
 def signed_rank_p(differences: Floats) -> float:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.libqsturng import qsturng
+from statsmodels.stats.multitest import multipletests
 
 from rep4ex_bench.ranking.breakdown import crossing
 from rep4ex_bench.ranking.intervals import median_intervals
 from rep4ex_bench.ranking.overall import critical_difference, overall
 from rep4ex_bench.ranking.pairs import (
     compare_pairs,
+    holm,
     seeds_needed,
     signed_rank_p,
     smallest_p,
@@ -56,6 +58,13 @@ def test_signed_rank_test_is_the_enumeration_of_all_signs():
         assert signed_rank_p(differences) == pytest.approx(expected, rel=1e-12)
     assert signed_rank_p(np.zeros(4)) == 1.0
     assert signed_rank_p(np.ones(9) * np.arange(1, 10)) == smallest_p(9)
+
+
+def test_holm_is_the_other_librarys():
+    rng = np.random.default_rng(8)
+    for size in (1, 2, 21):
+        p = rng.uniform(0, 0.2, size).round(2)  # with ties
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
 
 def test_holm_is_the_closed_test_of_all_intersections(make_records):
