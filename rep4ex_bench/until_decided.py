@@ -56,7 +56,10 @@ def run_until_decided(
             f"got a limit of {most_seeds}"
         )
     _refuse_others(Path(out), set(part.methods))
-    labels = list(part.methods)
+    labels = [
+        next(label for label, method in part.methods.items() if wanted in (label, method.name))
+        for wanted in (first, second)
+    ]
     seeds = fewest_seeds()
     while True:
         run = run_suite(part, out, seeds=seeds, device=device, workers=workers, watcher=watcher)
