@@ -1,4 +1,4 @@
-"""Running one cell: sample the task, fit, predict, judge. What a worker process does.
+"""Running cells: sample the tasks, fit, predict, judge. What a worker process does.
 
 The method is given the training data and the query actions, nothing else. Whatever it raises
 becomes a record.
@@ -10,6 +10,7 @@ import datetime
 import math
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +18,10 @@ import pyarrow as pa
 import torch
 
 from rep4ex_bench import provenance
-from rep4ex_bench.data import FloatArray
+from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError, Rep4ExBenchError
 from rep4ex_bench.evaluation import Evaluation, MetricValue, evaluate
-from rep4ex_bench.method import FittedMethod, OracleMethod, resolve_device
+from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
 from rep4ex_bench.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.predictions import predictions_table
 from rep4ex_bench.records import Record
@@ -58,27 +59,32 @@ class _Progress:
     data_hash: str = ""
     device: str = ""
     backend: str = ""
+    group_size: int = 1
     cost: Cost = field(default_factory=Cost)
 
 
 def run_cell(cell: Cell, device: str) -> CellResult:
     """Return the records of a cell; an exception on the way is a record with status "failed"."""
-    known = _Progress(threads=torch.get_num_threads())
-    try:
-        task = cell.scenario.sample(cell.seed)
-        known.truth_source, known.data_hash = task.truth.source, task.train.content_hash()
-        known.device = resolve_device(device).type
-        fitted, prediction = _fit_and_predict(cell, task, known)
-        values = evaluate(
-            Evaluation(task, fitted, prediction, derive_seed(cell.seed, "evaluation")),
-            list(cell.metrics),
-        )
-        predictions = predictions_table(cell.key, task, prediction)
-    except MemoryError as error:
-        return CellResult([_failure(cell, known, "out_of_memory", error)])
-    except Exception as error:
-        return CellResult([_failure(cell, known, _status_of(error), error)])
-    return CellResult([_record(cell, known, value) for value in values], predictions)
+    (result,) = run_cells([cell], device)
+    return result
+
+
+def run_cells(cells: Sequence[Cell], device: str) -> list[CellResult]:
+    """Return the records of cells of one method, whose fits are done together.
+
+    Whatever one cell raises is a record of that cell.
+
+    Raises:
+        Exception: what `fit_many` itself raises for several cells; they must then be run alone.
+    """
+    known = [_Progress(threads=torch.get_num_threads()) for _ in cells]
+    tasks = [_sample(cell, own, device) for cell, own in zip(cells, known, strict=True)]
+    memory = PeakMemory()
+    fitted = _fit(cells, tasks, known)
+    return [
+        _finish(cell, own, task, result, memory)
+        for cell, own, task, result in zip(cells, known, tasks, fitted, strict=True)
+    ]
 
 
 def failed_cell(cell: Cell, status: str, error: str) -> CellResult:
@@ -88,29 +94,116 @@ def failed_cell(cell: Cell, status: str, error: str) -> CellResult:
     )
 
 
-def _fit_and_predict(cell: Cell, task: Task, known: _Progress) -> tuple[FittedMethod, FloatArray]:
-    """Fit and predict under the clock; nothing lazy leaves it: the result is a float64 array."""
-    seed = derive_seed(cell.seed, "method", cell.method.name, cell.scenario.name)
-    memory = PeakMemory()
+def _sample(cell: Cell, known: _Progress, device: str) -> Task | Exception:
+    try:
+        task = cell.scenario.sample(cell.seed)
+        known.truth_source, known.data_hash = task.truth.source, task.train.content_hash()
+        known.device = resolve_device(device).type
+    except Exception as error:
+        return error
+    return task
+
+
+def _fit(
+    cells: Sequence[Cell], tasks: Sequence[Task | Exception], known: Sequence[_Progress]
+) -> list[FittedMethod | Exception]:
+    """Fit, under the clock, every cell that has a task; the others keep their exception."""
+    found: list[FittedMethod | Exception] = [
+        task if isinstance(task, Exception) else RuntimeError("not fitted") for task in tasks
+    ]
+    sampled = {place: task for place, task in enumerate(tasks) if isinstance(task, Task)}
+    if not sampled:
+        return found
+    seeds = [
+        derive_seed(
+            cells[place].seed, "method", cells[place].method.name, cells[place].scenario.name
+        )
+        for place in sampled
+    ]
+    method, device = cells[0].method, known[next(iter(sampled))].device
+    trains = [task.train for task in sampled.values()]
     start = time.perf_counter()
-    if isinstance(cell.method, OracleMethod):
-        fitted = cell.method.fit_with_oracle(task.train, task.oracle, seed, known.device)
+    if isinstance(method, OracleMethod):
+        results = [
+            _fit_oracle(method, task, seed, device)
+            for task, seed in zip(sampled.values(), seeds, strict=True)
+        ]
     else:
-        fitted = cell.method.fit(task.train, seed, known.device)
+        results = _fit_together(method, trains, seeds, device)
     _synchronise()
-    fit_end = time.perf_counter()
-    known.cost = Cost(fit_end - start)
+    seconds = (time.perf_counter() - start) / len(sampled)
+    for place, result in zip(sampled, results, strict=True):
+        found[place] = result
+        known[place].group_size = len(sampled)
+        if not isinstance(result, Exception):
+            known[place].cost = Cost(seconds)
+    return found
+
+
+def _fit_together(
+    method: Method, trains: Sequence[TrainingData], seeds: Sequence[int], device: str
+) -> list[FittedMethod | Exception]:
+    try:
+        results = method.fit_many(trains, seeds, device)
+        if len(results) != len(trains):
+            raise DataError(
+                f"{method.name}.fit_many must return one result per set of training data: "
+                f"{len(trains)} expected, got {len(results)}"
+            )
+    except Exception as error:
+        if len(trains) > 1:
+            raise
+        return [error]
+    return results
+
+
+def _fit_oracle(
+    method: OracleMethod, task: Task, seed: int, device: str
+) -> FittedMethod | Exception:
+    try:
+        return method.fit_with_oracle(task.train, task.oracle, seed, device)
+    except Exception as error:
+        return error
+
+
+def _finish(
+    cell: Cell,
+    known: _Progress,
+    task: Task | Exception,
+    fitted: FittedMethod | Exception,
+    memory: PeakMemory,
+) -> CellResult:
+    """Predict and judge."""
+    try:
+        if isinstance(task, Exception):
+            raise task
+        if isinstance(fitted, Exception):
+            raise fitted
+        prediction = _predict(task, fitted, known, memory)
+        values = evaluate(
+            Evaluation(task, fitted, prediction, derive_seed(cell.seed, "evaluation")),
+            list(cell.metrics),
+        )
+        predictions = predictions_table(cell.key, task, prediction)
+    except Exception as error:
+        return CellResult([_failure(cell, known, error)])
+    return CellResult([_record(cell, known, value) for value in values], predictions)
+
+
+def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:
+    """Predict under the clock; nothing lazy leaves it: the result is a float64 array."""
     known.backend = str(fitted.diagnostics.get("backend", ""))
     actions = torch.from_numpy(task.queries.actions).to(torch.float32)
+    start = time.perf_counter()
     prediction = np.array(fitted.predict_do(actions), dtype=np.float64)
     _synchronise()
-    known.cost = Cost(fit_end - start, time.perf_counter() - fit_end, memory.bytes())
+    known.cost = Cost(known.cost.fit_seconds, time.perf_counter() - start, memory.bytes())
     if prediction.shape != task.truth.values.shape:
         raise DataError(
             f"predict_do must return shape {task.truth.values.shape}, one value per query, "
             f"got {prediction.shape}"
         )
-    return fitted, prediction
+    return prediction
 
 
 def _synchronise() -> None:
@@ -118,11 +211,9 @@ def _synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def _status_of(error: Exception) -> str:
-    return "out_of_memory" if isinstance(error, torch.OutOfMemoryError) else "failed"
-
-
-def _failure(cell: Cell, known: _Progress, status: str, error: BaseException) -> Record:
+def _failure(cell: Cell, known: _Progress, error: Exception) -> Record:
+    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    status = "out_of_memory" if out_of_memory else "failed"
     if isinstance(error, Rep4ExBenchError):
         message = str(error)
     else:  # where it happened matters only for errors that nobody wrote for the reader
@@ -151,6 +242,7 @@ def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:
         value=value.value,
         status=value.status,
         error=value.error,
+        group_size=known.group_size,
         fit_seconds=known.cost.fit_seconds,
         predict_seconds=known.cost.predict_seconds,
         peak_memory_bytes=known.cost.peak_memory_bytes,

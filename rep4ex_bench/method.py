@@ -7,7 +7,7 @@ method").
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -74,6 +74,31 @@ class Method(Parameterised, ABC):
             DataError: data this method cannot work with.
             UsageError: a device that is not here.
         """
+
+    @property
+    def group_size(self) -> int:
+        """Most fits that `fit_many` gains from doing together; 1 where it gains nothing."""
+        return 1
+
+    def fit_many(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
+    ) -> list[FittedMethod | Exception]:
+        """Fit to several sets of training data, of any shapes.
+
+        A method whose fits gain from being done together overrides this and `group_size`. Each
+        result must be what `fit` gives for that data and seed, the same bits on a CPU with one
+        thread and the same up to rounding elsewhere, whatever else is in the list.
+
+        Returns:
+            one for each set: the fitted method, or the exception that `fit` would raise.
+        """
+        found: list[FittedMethod | Exception] = []
+        for train, seed in zip(trains, seeds, strict=True):
+            try:
+                found.append(self.fit(train, seed, device))
+            except Exception as error:
+                found.append(error)
+        return found
 
 
 class OracleMethod(Method):

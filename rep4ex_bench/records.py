@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import OutputWriteError, RecordsError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
 _VERSION_KEY = b"rep4ex_bench.records"
 
@@ -44,9 +44,11 @@ class Record:
         value: of the metric, NaN unless status is "ok".
         status: "ok", "failed", "timeout", "out_of_memory" or "skipped".
         error: message where status is not "ok".
-        fit_seconds: wall time of fit.
+        group_size: cells whose fits were done together; 1 for a fit alone.
+        fit_seconds: wall time of fit; of a group, its time over its size.
         predict_seconds: wall time of predict_do on all queries.
-        peak_memory_bytes: growth of the peak memory during fit and prediction; -1 unknown.
+        peak_memory_bytes: growth of the peak memory during fit and prediction, of the whole group
+            up to there; -1 unknown.
         device: where fit ran.
         backend: kernel path that really ran, "" if none.
         threads: intra-operation threads of the worker.
@@ -75,6 +77,7 @@ class Record:
     value: float
     status: str
     error: str
+    group_size: int
     fit_seconds: float
     predict_seconds: float
     peak_memory_bytes: int

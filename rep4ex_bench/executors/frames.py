@@ -11,7 +11,7 @@ _HEADER = struct.Struct(">Q")
 
 @dataclass(frozen=True)
 class Reply:
-    """Pickled `CellResult`, or the status and message of a child that gave none."""
+    """Pickled list of `CellResult`, or the status and message of a child that gave none."""
 
     result: bytes = b""
     status: str = "ok"

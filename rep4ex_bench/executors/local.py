@@ -9,7 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, cast
 
 import cloudpickle
@@ -17,11 +17,16 @@ import cloudpickle
 from rep4ex_bench.cell import CellResult, failed_cell
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
+from rep4ex_bench.executors.groups import group_cells
 from rep4ex_bench.suite import Cell
 
 _CLOSE_SECONDS = 3.0
+# For glibc: memory of one training step is kept for the next instead of going back to the kernel,
+# which costs a page fault for every 4 KiB of it.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 
-_Event = tuple[str, Cell, CellResult | None]
+# a cell that started, or with its result one that ended
+_Event = tuple[Cell, CellResult | None]
 
 
 def available_cores() -> int:
@@ -57,11 +62,12 @@ class LocalExecutor:
         on_done: Callable[[Cell, CellResult], None],
     ) -> None:
         """Run every cell; see `Executor`."""
-        waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
-        for cell in cells:
-            waiting.put(cell)
+        groups = group_cells(cells, self._workers)
+        waiting: queue.SimpleQueue[list[Cell]] = queue.SimpleQueue()
+        for group in groups:
+            waiting.put(group)
         events: queue.SimpleQueue[_Event | BaseException] = queue.SimpleQueue()
-        slots = [_Slot(self._device) for _ in range(min(self._workers, len(cells)))]
+        slots = [_Slot(self._device) for _ in range(min(self._workers, len(groups)))]
         threads = [
             threading.Thread(target=_serve, args=(slot, waiting, events), daemon=True)
             for slot in slots
@@ -74,12 +80,12 @@ class LocalExecutor:
                 event = events.get()
                 if isinstance(event, BaseException):
                     raise event
-                kind, cell, result = event
-                if kind == "start":
+                cell, result = event
+                if result is None:
                     on_start(cell)
                 else:
                     remaining -= 1
-                    on_done(cell, cast(CellResult, result))
+                    on_done(cell, result)
         finally:
             for slot in slots:
                 slot.close()
@@ -87,18 +93,20 @@ class LocalExecutor:
 
 def _serve(
     slot: _Slot,
-    waiting: queue.SimpleQueue[Cell],
+    waiting: queue.SimpleQueue[list[Cell]],
     events: queue.SimpleQueue[_Event | BaseException],
 ) -> None:
     """Feed one worker process until no cell waits."""
     try:
         while True:
             try:
-                cell = waiting.get_nowait()
+                group = waiting.get_nowait()
             except queue.Empty:
                 return
-            events.put(("start", cell, None))
-            events.put(("done", cell, slot.run(cell)))
+            for cell in group:
+                events.put((cell, None))
+            for cell, result in slot.run(group):
+                events.put((cell, result))
     except BaseException as error:
         events.put(error)
 
@@ -110,28 +118,40 @@ class _Slot:
         self._device = device
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, cell: Cell) -> CellResult:
-        payload = cloudpickle.dumps((cell, self._device))
+    def run(self, cells: list[Cell]) -> Iterator[tuple[Cell, CellResult]]:
+        """Yield the result of each cell; a group that ends without results is run one by one."""
+        results = self._run_together(cells)
+        if isinstance(results, Reply):
+            if len(cells) > 1:
+                for cell in cells:
+                    yield from self.run([cell])
+                return
+            results = [failed_cell(cells[0], results.status, results.error)]
+        yield from zip(cells, results, strict=True)
+
+    def _run_together(self, cells: list[Cell]) -> list[CellResult] | Reply:
+        """Return the results, or the reply that says why there are none."""
+        payload = cloudpickle.dumps((cells, self._device))
+        limit = sum(cell.timeout_seconds for cell in cells)
         process = self._started()
         try:
-            write_frame(
-                cast(BinaryIO, process.stdin),
-                pickle.dumps((payload, cell.timeout_seconds, sys.path)),
-            )
+            write_frame(cast(BinaryIO, process.stdin), pickle.dumps((payload, limit, sys.path)))
             frame = read_frame(cast(BinaryIO, process.stdout))
         except (BrokenPipeError, ValueError):
             frame = None
         if frame is None:
             process.kill()
             self._process = None
-            return failed_cell(cell, "failed", "the worker process ended: killed or out of memory?")
+            return Reply(
+                status="failed", error="the worker process ended: killed or out of memory?"
+            )
         reply: Reply = pickle.loads(frame)
         if reply.status != "ok":
-            return failed_cell(cell, reply.status, reply.error)
-        result = pickle.loads(reply.result)
-        if isinstance(result, str):  # the cell could not even be unpacked, or its result packed
-            return failed_cell(cell, "failed", result)
-        return cast(CellResult, result)
+            return reply
+        results = pickle.loads(reply.result)
+        if isinstance(results, str):  # not even unpacked, raised as a group, or not packed
+            return Reply(status="failed", error=results)
+        return cast(list[CellResult], results)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
@@ -139,6 +159,7 @@ class _Slot:
                 [sys.executable, "-m", "rep4ex_bench.executors.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                env=os.environ | KEEP_MEMORY,
                 start_new_session=True,  # Ctrl-C is for the runner, which then closes its workers
             )
         return self._process

@@ -1,8 +1,8 @@
-"""The worker process: imports everything once, then forks a fresh child for every cell.
+"""The worker process: imports everything once, then forks a fresh child for every group of cells.
 
-Run as ``python -m rep4ex_bench.executors.worker``. It reads (cell, device, time limit) from its
-standard input and writes the result to its standard output. The child leads a process group of its
-own, so that a cell over its limit is ended with everything it started; a child that dies takes
+Run as ``python -m rep4ex_bench.executors.worker``. It reads (cells, device, time limit) from its
+standard input and writes the results to its standard output. The child leads a process group of its
+own, so that cells over their limit are ended with everything they started; a child that dies takes
 nothing else with it. When the runner goes away, the input ends, and so do the child and the worker.
 """
 
@@ -21,7 +21,7 @@ import cloudpickle
 import torch
 from threadpoolctl import threadpool_limits
 
-from rep4ex_bench.cell import CELL_THREADS, run_cell
+from rep4ex_bench.cell import CELL_THREADS, run_cells
 from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
 from rep4ex_bench.registry import METHODS, SCENARIOS
 
@@ -62,7 +62,7 @@ def warm_up() -> None:
 
 
 def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
-    """Return the reply of a cell, or None if the runner went away meanwhile."""
+    """Return the reply of a group of cells, or None if the runner went away meanwhile."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -92,12 +92,12 @@ def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
 
 
 def _child(payload: bytes, writing: int) -> None:
-    """Run the cell, write its result as one frame and leave without the parent's clean-up."""
+    """Run the cells, write their results as one frame and leave without the parent's clean-up."""
     try:
         os.setsid()
         try:
-            cell, device = cloudpickle.loads(payload)
-            content = pickle.dumps(run_cell(cell, device))
+            cells, device = cloudpickle.loads(payload)
+            content = pickle.dumps(run_cells(cells, device))
         except BaseException as error:
             content = pickle.dumps(f"{type(error).__name__}: {error}")
         with os.fdopen(writing, "wb") as stream:

@@ -6,8 +6,8 @@ Not a method itself: `rep4ex`, `autoencoder` and `pca` differ only in how phi is
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,19 +19,25 @@ from rep4ex_bench.second_stage.choice import REGRESSORS, make_regressor
 from rep4ex_bench.second_stage.control_function import ControlFunction, fit_control_function
 from rep4ex_bench.seeding import derive_seed
 
-Encoder = Callable[[Tensor], FloatArray]
+
+class Code(Protocol):
+    """A learnt representation phi."""
+
+    def encode(self, features: Tensor) -> FloatArray:
+        """Return the code (n, d) of features (n, m)."""
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """What the representation has to say about itself."""
 
 
 class FittedTwoStage(FittedMethod):
     """A representation with a control function on it."""
 
-    def __init__(
-        self, encoder: Encoder, stage: ControlFunction, train: TrainingData, backend: str
-    ) -> None:
-        self._encoder = encoder
+    def __init__(self, code: Code, stage: ControlFunction, train: TrainingData) -> None:
+        self._code = code
         self._stage = stage
         self._k, self._m = train.k, train.m
-        self._backend = backend
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
@@ -42,12 +48,17 @@ class FittedTwoStage(FittedMethod):
         rows = as_float32("features", features, 2)
         if rows.shape[1] != self._m:
             raise DataError(f"features must have {self._m} column(s), got {rows.shape[1]}")
-        return self._encoder(rows)
+        return self._code.encode(rows)
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return the backend that ran."""
-        return {"backend": self._backend}
+        """Return the backend that ran and what the representation says about itself."""
+        return {"backend": "torch", **self._code.diagnostics}
+
+
+def code_seed(seed: int) -> int:
+    """Return the seed of the representation of a fit with that seed."""
+    return derive_seed(seed, "encoder")
 
 
 class TwoStageMethod(Method):
@@ -55,7 +66,6 @@ class TwoStageMethod(Method):
 
     latent_dim: int | None
     second_stage: str
-    backend: str = "torch"
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
@@ -64,27 +74,51 @@ class TwoStageMethod(Method):
         self.require_choice("second_stage", tuple(REGRESSORS))
 
     @abstractmethod
-    def fit_encoder(
-        self, train: TrainingData, latent_dim: int, seed: int, device: torch.device
-    ) -> Encoder:
-        """Return phi: features (n, m) -> code (n, latent_dim)."""
+    def fit_codes(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
+    ) -> Sequence[Code | Exception]:
+        """Return phi of each set of training data, or why there is none."""
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedTwoStage:
         """Fit phi, then the control function on phi(X)."""
         self.check_parameters()
-        latent_dim = self._latent_dim(train)
-        encoder = self.fit_encoder(
-            train, latent_dim, derive_seed(seed, "encoder"), resolve_device(device)
-        )
+        (code,) = self.fit_codes([train], [code_seed(seed)], resolve_device(device))
+        return self.second_stage_on(code, train, seed)
+
+    def fit_many(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
+    ) -> list[FittedMethod | Exception]:
+        """Fit to several sets of training data, their representations together."""
+        self.check_parameters()
+        codes = self.fit_codes(trains, [code_seed(seed) for seed in seeds], resolve_device(device))
+        found: list[FittedMethod | Exception] = []
+        for code, train, seed in zip(codes, trains, seeds, strict=True):
+            try:
+                found.append(self.second_stage_on(code, train, seed))
+            except Exception as error:
+                found.append(error)
+        return found
+
+    def second_stage_on(
+        self, code: Code | Exception, train: TrainingData, seed: int
+    ) -> FittedTwoStage:
+        """Return the control function on a code; raise what came instead of a code."""
+        if isinstance(code, Exception):
+            raise code
         stage = fit_control_function(
-            encoder(train.features),
+            code.encode(train.features),
             train,
             make_regressor(self.second_stage),
             derive_seed(seed, "second stage"),
         )
-        return FittedTwoStage(encoder, stage, train, self.backend)
+        return FittedTwoStage(code, stage, train)
 
-    def _latent_dim(self, train: TrainingData) -> int:
+    def latent_dim_of(self, train: TrainingData) -> int:
+        """Return d: the parameter, or else what the data discloses.
+
+        Raises:
+            DataError: neither is there, or it is more than there are features.
+        """
         dimension = self.latent_dim if self.latent_dim is not None else train.latent_dim
         if dimension is None:
             raise DataError(

@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.methods._two_stage import Encoder, TwoStageMethod
-from rep4ex_bench.methods.rep4ex import encoder_of
-from rep4ex_bench.training.representation import train_autoencoder
+from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod, only
+from rep4ex_bench.methods._two_stage import Code
+from rep4ex_bench.training.replica import Replica
+from rep4ex_bench.training.stack import Outcome
 
 
-class Autoencoder(TwoStageMethod):
+class Autoencoder(AutoencoderMethod):
     """Plain autoencoder and a control function.
 
     Args:
         latent_dim: d; None takes what the data discloses.
-        steps: optimisation steps.
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
+        hidden: width of the hidden layers.
+        steps: most optimisation steps.
         second_stage: "splines" or "mlp".
     """
 
     name: ClassVar[str] = "autoencoder"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(
-        self, latent_dim: int | None = None, steps: int = 2000, second_stage: str = "splines"
+        self,
+        latent_dim: int | None = None,
+        autoencoder: str = "mlp",
+        hidden: int = 64,
+        steps: int = 2000,
+        second_stage: str = "splines",
     ) -> None:
         self.latent_dim = latent_dim
+        self.autoencoder = autoencoder
+        self.hidden = hidden
         self.steps = steps
         self.second_stage = second_stage
 
-    def check_parameters(self) -> None:
-        """Raise `ParameterError` if a parameter lies outside its domain."""
-        super().check_parameters()
-        self.require_integer("steps", 1)
+    @property
+    def replicas_per_fit(self) -> int:
+        """How many autoencoders one fit trains."""
+        return 1
 
-    def fit_encoder(
-        self, train: TrainingData, latent_dim: int, seed: int, device: torch.device
-    ) -> Encoder:
-        """Train the autoencoder and return its encoder."""
-        network = train_autoencoder(train, latent_dim, 0.0, self.steps, seed, device)
-        return encoder_of(network, device)
+    def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
+        """Return one autoencoder that is never shown the actions."""
+        return [Replica(train.features, train.actions, None, 0.0, seed)]
+
+    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
+        """Return the code of the one that there is."""
+        return only(outcomes)

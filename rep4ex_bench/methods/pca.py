@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from sklearn import decomposition
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.errors import DataError
 from rep4ex_bench.method import to_float64
-from rep4ex_bench.methods._two_stage import Encoder, TwoStageMethod
+from rep4ex_bench.methods._two_stage import Code, TwoStageMethod
 from rep4ex_bench.training.networks import Standardise
 
 
@@ -29,16 +31,33 @@ class PCA(TwoStageMethod):
         self.latent_dim = latent_dim
         self.second_stage = second_stage
 
-    def fit_encoder(
-        self, train: TrainingData, latent_dim: int, seed: int, device: torch.device
-    ) -> Encoder:
-        """Return the projection on the leading components (deterministic; on the CPU)."""
-        standardise = Standardise(train.features)
-        components = decomposition.PCA(n_components=latent_dim, svd_solver="full")
-        components.fit(to_float64(standardise(train.features)))
+    def fit_codes(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
+    ) -> list[Code | Exception]:
+        """Return the projections on the leading components (deterministic; on the CPU)."""
+        found: list[Code | Exception] = []
+        for train in trains:
+            try:
+                found.append(_Components(train, self.latent_dim_of(train)))
+            except DataError as error:
+                found.append(error)
+        return found
 
-        def encode(features: Tensor) -> FloatArray:
-            code: FloatArray = components.transform(to_float64(standardise(features)))
-            return code
 
-        return encode
+class _Components:
+    """Projection of standardised features on leading components."""
+
+    def __init__(self, train: TrainingData, latent_dim: int) -> None:
+        self._standardise = Standardise(train.features)
+        self._components = decomposition.PCA(n_components=latent_dim, svd_solver="full")
+        self._components.fit(to_float64(self._standardise(train.features)))
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """Return nothing: there is nothing to say."""
+        return {}
+
+    def encode(self, features: Tensor) -> FloatArray:
+        """Return the projection (n, d) of features (n, m)."""
+        code: FloatArray = self._components.transform(to_float64(self._standardise(features)))
+        return code

@@ -8,41 +8,45 @@ second stage is averaged over rotations (`second_stage/splines.py`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
-from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.method import to_float64
-from rep4ex_bench.methods._two_stage import Encoder, TwoStageMethod
-from rep4ex_bench.training.networks import AutoencoderNetwork
-from rep4ex_bench.training.representation import train_autoencoder
+from rep4ex_bench.data import TrainingData
+from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod, only
+from rep4ex_bench.methods._two_stage import Code
+from rep4ex_bench.training.replica import Replica
+from rep4ex_bench.training.stack import Outcome
 
 
-class Rep4Ex(TwoStageMethod):
+class Rep4Ex(AutoencoderMethod):
     """Autoencoder with the MMR penalty and a control function.
 
     Args:
         latent_dim: d; None takes what the data discloses.
         penalty_weight: lambda, at least 0. The penalty has no scale, so one value serves many
             problems; 0 is the plain autoencoder.
-        steps: optimisation steps of the autoencoder.
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
+        hidden: width of the hidden layers.
+        steps: most optimisation steps of the autoencoder.
         second_stage: "splines" or "mlp".
     """
 
     name: ClassVar[str] = "rep4ex"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(
         self,
         latent_dim: int | None = None,
         penalty_weight: float = 3.0,
+        autoencoder: str = "mlp",
+        hidden: int = 64,
         steps: int = 2000,
         second_stage: str = "splines",
     ) -> None:
         self.latent_dim = latent_dim
         self.penalty_weight = penalty_weight
+        self.autoencoder = autoencoder
+        self.hidden = hidden
         self.steps = steps
         self.second_stage = second_stage
 
@@ -50,23 +54,22 @@ class Rep4Ex(TwoStageMethod):
         """Raise `ParameterError` if a parameter lies outside its domain."""
         super().check_parameters()
         self.require_number("penalty_weight", 0.0)
-        self.require_integer("steps", 1)
 
-    def fit_encoder(
-        self, train: TrainingData, latent_dim: int, seed: int, device: torch.device
-    ) -> Encoder:
-        """Train the autoencoder and return its encoder."""
-        network = train_autoencoder(
-            train, latent_dim, self.penalty_weight, self.steps, seed, device
-        )
-        return encoder_of(network, device)
+    @property
+    def replicas_per_fit(self) -> int:
+        """How many autoencoders one fit trains."""
+        return 1
+
+    def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
+        """Return the autoencoders to train."""
+        return [penalised_replica(train, float(self.penalty_weight), seed)]
+
+    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
+        """Return the code of the one that there is."""
+        return only(outcomes)
 
 
-def encoder_of(network: AutoencoderNetwork, device: torch.device) -> Encoder:
-    """Return the encoder of a trained network as a function on CPU tensors."""
-
-    def encode(features: Tensor) -> FloatArray:
-        with torch.no_grad():
-            return to_float64(network.encode(features.to(device)))
-
-    return encode
+def penalised_replica(train: TrainingData, weight: float, seed: int) -> Replica:
+    """Return an autoencoder with linear invariance; with weight 0 it is never shown the actions."""
+    start = train.actions if weight > 0 else None
+    return Replica(train.features, train.actions, start, weight, seed)

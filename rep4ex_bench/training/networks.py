@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 
 LEAK = 0.2
-# Share of its usual weight with which the network enters the encoder beside the linear code.
-_BEND = 0.1
 
 
 def mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
@@ -61,56 +59,3 @@ class Standardise(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Return standardised rows (n, m)."""
         return (rows - self.mean) * self.scale
-
-
-class Encoder(nn.Module):
-    """phi(x) = L x + network(x), L given to start from.
-
-    The network enters with a tenth of its usual weight, so the code starts near the linear one and
-    is bent as far as the loss asks for.
-    """
-
-    def __init__(
-        self, directions: Tensor, hidden: tuple[int, ...], generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        m, latent_dim = directions.shape
-        self.linear = nn.Parameter(directions)
-        self.network = mlp([m, *hidden, latent_dim], generator)
-        with torch.no_grad():
-            for parameter in self.network[-1].parameters():
-                parameter.mul_(_BEND)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return the code (n, d) of standardised features (n, m)."""
-        code: Tensor = rows @ self.linear + self.network(rows)
-        return code
-
-
-class AutoencoderNetwork(nn.Module):
-    """Autoencoder m - hidden - d - hidden - m on standardised features.
-
-    Args:
-        standardise: of the features.
-        directions: linear code to start from, (m, d), on standardised features.
-        hidden: widths of the hidden layers of the encoder; the decoder mirrors them.
-        generator: CPU generator of the initial weights.
-    """
-
-    def __init__(
-        self,
-        standardise: Standardise,
-        directions: Tensor,
-        hidden: tuple[int, ...],
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__()
-        m, latent_dim = directions.shape
-        self.standardise = standardise
-        self.encoder = Encoder(directions, hidden, generator)
-        self.decoder = mlp([latent_dim, *reversed(hidden), m], generator)
-
-    def encode(self, features: Tensor) -> Tensor:
-        """Return the code phi(X), (n, d), of raw features (n, m)."""
-        code: Tensor = self.encoder(self.standardise(features))
-        return code

@@ -1,4 +1,4 @@
-"""One optimisation loop for every network: Adam, cosine decay, fixed steps, seeded batches."""
+"""Optimisation of one network: Adam, cosine decay, fixed steps, seeded batches."""
 
 from __future__ import annotations
 

@@ -60,6 +60,7 @@ def _record(
         "value": math.nan,
         "status": "ok",
         "error": "",
+        "group_size": 1,
         "fit_seconds": 1.25 + seed,
         "predict_seconds": 0.01,
         "peak_memory_bytes": 2**20,

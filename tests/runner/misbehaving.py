@@ -81,3 +81,35 @@ class Memorising(Method):
     def fit(self, train, seed=0, device="auto"):
         total = float(train.actions.sum() + train.features.sum() + train.outcome.sum())
         return Fixed(lambda a: np.full(len(a), total + seed % 1000))
+
+
+class Grouping(Method):
+    """Fits four at once; its groups do one bad thing, and so does one fit.
+
+    Args:
+        group: what a group of several does: "works", "raises", "exits", "hangs" or "lacks" results.
+        marker: sum of the outcome of the training data whose fit exits.
+    """
+
+    name: ClassVar[str] = "grouping"
+    group_size = 4
+
+    def __init__(self, group="works", marker=""):
+        self.group = group
+        self.marker = marker
+
+    def fit(self, train, seed=0, device="auto"):
+        if self.marker and float(train.outcome.sum()) == float(self.marker):
+            os._exit(3)
+        mean = float(train.outcome.mean())
+        return Fixed(lambda a: mean + a.numpy().sum(axis=1).astype(np.float64))
+
+    def fit_many(self, trains, seeds, device="auto"):
+        if len(trains) > 1 and self.group == "raises":
+            raise MemoryError("no room for all of you")
+        if len(trains) > 1 and self.group == "exits":
+            os._exit(4)
+        if len(trains) > 1 and self.group == "hangs":
+            time.sleep(600)
+        found = super().fit_many(trains, seeds, device)
+        return found[:-1] if len(trains) > 1 and self.group == "lacks" else found

@@ -54,7 +54,7 @@ def test_other_schemas_are_refused_by_name(tmp_path):
     path = tmp_path / "r.parquet"
     table = records_table(run_cell(cell(), "cpu").records)
     pq.write_table(table.replace_schema_metadata({b"rep4ex_bench.records": b"99"}), path)
-    with pytest.raises(RecordsError, match="record schema 99, this version reads 1"):
+    with pytest.raises(RecordsError, match="record schema 99, this version reads 2"):
         read_records(path)
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(RecordsError, match="record schema none"):

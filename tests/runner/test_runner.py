@@ -14,11 +14,11 @@ from rep4ex_bench import runner
 from rep4ex_bench.errors import OutputFolderError, OutputWriteError, UsageError
 from rep4ex_bench.predictions import read_predictions
 from rep4ex_bench.records import read_records
-from rep4ex_bench.registry import METHODS
+from rep4ex_bench.registry import METHODS, get_scenario
 from rep4ex_bench.suite import parse_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
-from misbehaving import Memorising, Misbehaving
+from misbehaving import Grouping, Memorising, Misbehaving
 
 SUITE = """\
 name = "tiny"
@@ -44,6 +44,7 @@ def _registered(monkeypatch):
     monkeypatch.setattr(METHODS, "_registered", {})
     METHODS.register(Misbehaving)
     METHODS.register(Memorising)
+    METHODS.register(Grouping)
 
 
 def with_method(name, label=None, **parameters):
@@ -53,9 +54,9 @@ def with_method(name, label=None, **parameters):
 
 
 def numbers(records):
-    """What must be the same again: everything but times, memory and the moment."""
-    volatile = ["fit_seconds", "predict_seconds", "peak_memory_bytes", "finished_at", "git_commit"]
-    return records.drop(columns=volatile)
+    """What must be the same again: everything but how and when it was computed."""
+    volatile = ["group_size", "fit_seconds", "predict_seconds", "peak_memory_bytes"]
+    return records.drop(columns=[*volatile, "finished_at", "git_commit"])
 
 
 def test_every_cell_has_its_records_and_predictions(tmp_path):
@@ -265,3 +266,42 @@ def test_values_do_not_depend_on_the_order_of_methods(tmp_path):
     b = second[columns].sort_values(columns).reset_index(drop=True)
     pd.testing.assert_frame_equal(a, b)
     assert np.isfinite(a.loc[a["metric"] == "nmse_outside", "value"]).all()
+
+
+def test_grouped_cells_have_the_numbers_that_they_have_alone(tmp_path):
+    """Several scenarios of one shape, with and without the penalty, one group or none."""
+    more = '[[scenarios]]\nname = "linear_action"\nlabel = "strong"\nparameters = '
+    more += '{ n = 200, outcome = "bump", alpha = 2.0 }\n'
+    methods = with_method("rep4ex", steps=30, hidden=9)
+    methods += with_method("autoencoder", steps=30, hidden=9)
+    header, scenario = SUITE.split("[[methods]]", maxsplit=1)[0], more
+    suite = parse_suite(header + scenario + methods, "t")
+    together = run_suite(suite, tmp_path / "a")
+    assert set(together.records["group_size"]) == {4}
+    run_suite(suite, tmp_path / "b", seeds=1, scenarios=["strong"], methods=["rep4ex"])
+    resumed = run_suite(suite, tmp_path / "b")  # what is missing makes other groups
+    assert set(resumed.records["group_size"]) == {1, 3, 4}
+    pd.testing.assert_frame_equal(numbers(together.records), numbers(resumed.records))
+    apart = run_suite(suite, tmp_path / "c", workers=4)
+    assert set(apart.records["group_size"]) == {1}
+    pd.testing.assert_frame_equal(numbers(together.records), numbers(apart.records))
+
+
+@pytest.mark.parametrize("group", ["raises", "exits", "hangs", "lacks"])
+def test_a_group_that_ends_badly_is_run_one_by_one(tmp_path, group):
+    suite = SUITE.replace("timeout_seconds = 20", "timeout_seconds = 2")
+    outcome = get_scenario("linear_action", n=200, outcome="bump").sample(1).train.outcome
+    suite += with_method("grouping", group=group, marker=str(float(outcome.sum())))
+    run = run_suite(parse_suite(suite, "t"), tmp_path / "out", methods=["grouping"], seeds=3)
+    status = run.records.groupby("seed")["status"].first()
+    assert list(status) == ["ok", "failed", "ok"]
+    assert set(run.records["group_size"]) == {1}
+    assert "exit status 3" in run.records.set_index("seed").loc[1, "error"]
+
+
+def test_a_group_shares_its_time(tmp_path):
+    suite = parse_suite(SUITE + with_method("grouping"), "t")
+    run = run_suite(suite, tmp_path / "out", methods=["grouping"], seeds=5)
+    sizes = run.records.groupby("seed")[["group_size", "fit_seconds"]].first()
+    assert list(sizes["group_size"]) == [4, 4, 4, 4, 1]
+    assert sizes["fit_seconds"].iloc[:4].nunique() == 1

@@ -1,0 +1,140 @@
+"""What every method with a trained autoencoder shares: replicas are trained as one stack.
+
+Not a method itself: `rep4ex` and `autoencoder` differ in the replicas that they want, and in which
+of them they take.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.method import resolve_device
+from rep4ex_bench.methods._two_stage import Code, FittedTwoStage, TwoStageMethod, code_seed
+from rep4ex_bench.training.autoencoders import AUTOENCODERS
+from rep4ex_bench.training.invariance_loss import InvarianceLoss
+from rep4ex_bench.training.penalty import Penalty
+from rep4ex_bench.training.replica import Plan, Replica
+from rep4ex_bench.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
+from rep4ex_bench.training.trained import TrainedAutoencoder
+
+
+@dataclass(frozen=True)
+class AutoencoderCode:
+    """The code of a trained autoencoder."""
+
+    network: TrainedAutoencoder
+    diagnostics: Mapping[str, Any]
+
+    def encode(self, features: Tensor) -> FloatArray:
+        """Return the code (n, d) of features (n, m)."""
+        return self.network.encode(features)
+
+
+class AutoencoderMethod(TwoStageMethod):
+    """Base of methods that train autoencoders."""
+
+    autoencoder: str
+    hidden: int
+    steps: int
+
+    def check_parameters(self) -> None:
+        """Raise `ParameterError` if a parameter lies outside its domain."""
+        super().check_parameters()
+        self.require_choice("autoencoder", tuple(AUTOENCODERS))
+        self.require_integer("hidden", 1)
+        self.require_integer("steps", 1)
+
+    @property
+    @abstractmethod
+    def replicas_per_fit(self) -> int:
+        """How many autoencoders one fit trains."""
+
+    @abstractmethod
+    def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
+        """Return the autoencoders to train for one set of training data."""
+
+    @abstractmethod
+    def choose(self, train: TrainingData, outcomes: Sequence[Outcome], seed: int) -> Code:
+        """Return the code to go on with.
+
+        Args:
+            train: the training data.
+            outcomes: of its replicas, in their order.
+            seed: of everything random in the choice.
+
+        Raises:
+            DivergenceError: nothing is left to choose from.
+        """
+
+    def make_penalty(self) -> Penalty:
+        """Return what lambda weighs."""
+        return InvarianceLoss()
+
+    @property
+    def group_size(self) -> int:
+        """Most fits that are worth doing together."""
+        return max(1, MOST_REPLICAS // self.replicas_per_fit)
+
+    def fit(
+        self,
+        train: TrainingData,
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> FittedTwoStage:
+        """Fit as `Method.fit`; `progress` is told (steps done, steps in all) now and then."""
+        self.check_parameters()
+        where = resolve_device(device)
+        (code,) = self._train([train], [code_seed(seed)], where, progress)
+        return self.second_stage_on(code, train, seed)
+
+    def fit_codes(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
+    ) -> list[Code | Exception]:
+        """Train the autoencoders of all sets of training data, those of one shape stacked."""
+        return self._train(trains, seeds, device, None)
+
+    def _train(
+        self,
+        trains: Sequence[TrainingData],
+        seeds: Sequence[int],
+        device: torch.device,
+        progress: Progress | None,
+    ) -> list[Code | Exception]:
+        found: dict[int, Code | Exception] = {}
+        by_dimension: dict[int, list[int]] = {}
+        for place, train in enumerate(trains):
+            try:
+                latent_dim = self.latent_dim_of(train)
+                AUTOENCODERS[self.autoencoder](train.m, latent_dim, self.hidden)
+            except Exception as error:  # of this set alone
+                found[place] = error
+            else:
+                by_dimension.setdefault(latent_dim, []).append(place)
+        for latent_dim, places in by_dimension.items():
+            plan = Plan(self.autoencoder, latent_dim, self.hidden, self.steps, self.make_penalty())
+            wanted = [self.replicas(trains[place], seeds[place]) for place in places]
+            flat = [replica for replicas in wanted for replica in replicas]
+            outcomes = iter(train_stack(flat, plan, device, progress))
+            for place, replicas in zip(places, wanted, strict=True):
+                own = [next(outcomes) for _ in replicas]
+                try:
+                    found[place] = self.choose(trains[place], own, seeds[place])
+                except Exception as error:
+                    found[place] = error
+        return [found[place] for place in range(len(trains))]
+
+
+def only(outcomes: Sequence[Outcome]) -> AutoencoderCode:
+    """Return the code of a single replica; raise the error of one that diverged."""
+    (outcome,) = outcomes
+    if isinstance(outcome, Exception):
+        raise outcome
+    return AutoencoderCode(outcome, {})

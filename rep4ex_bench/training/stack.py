@@ -1,0 +1,191 @@
+"""Stacked training: many autoencoders of one shape as one model of batched products.
+
+    loss_r = reconstruction_r + lambda_r penalty_r       for each replica r
+
+One replica is a stack of one: there is no other way to train. A replica's initial weights, held-out
+rows, batch order and noise come from its own seed, and no operation mixes replicas; so on one CPU
+thread its weights are the same bits whatever it is stacked with (`tests/methods/test_stack.py`),
+and elsewhere the same up to rounding. One that diverges leaves the stack alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from rep4ex_bench.seeding import torch_generator
+from rep4ex_bench.training.autoencoders import AUTOENCODERS
+from rep4ex_bench.training.early_stopping import EarlyStopping
+from rep4ex_bench.training.optimise import DivergenceError
+from rep4ex_bench.training.replica import Plan, Replica
+from rep4ex_bench.training.replica_weights import ReplicaWeights
+from rep4ex_bench.training.rows import Rows
+from rep4ex_bench.training.tables import Batch, Tables, share_data_sets
+from rep4ex_bench.training.trained import TrainedAutoencoder
+
+LEARNING_RATE = 2e-3
+# More replicas at once gain nothing on a CPU and cost memory.
+MOST_REPLICAS = 32
+# Steps between two looks at the held-out rows.
+CHECK = 100
+
+Outcome = TrainedAutoencoder | DivergenceError
+Progress = Callable[[int, int], None]
+
+
+def train_stack(
+    replicas: Sequence[Replica],
+    plan: Plan,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Train autoencoders together.
+
+    Args:
+        replicas: of any shapes; those of one shape are stacked, at most 32 at once.
+        plan: what they have in common.
+        device: where to train.
+        progress: is told (steps done, steps in all) every 100 steps.
+
+    Returns:
+        one for each replica, in their order: the autoencoder, or why there is none.
+
+    Raises:
+        DataError: features that the autoencoder cannot take.
+    """
+    shapes: dict[tuple[int, ...], list[int]] = {}
+    for place, replica in enumerate(replicas):
+        shape = (*replica.features.shape, *replica.source.shape[1:])
+        shapes.setdefault(shape, []).append(place)
+    stacks = [
+        places[first : first + MOST_REPLICAS]
+        for places in shapes.values()
+        for first in range(0, len(places), MOST_REPLICAS)
+    ]
+    found: dict[int, Outcome] = {}
+    for number, places in enumerate(stacks):
+
+        def tell(done: int, before: int = number * plan.steps) -> None:
+            if progress is not None:
+                progress(before + done, len(stacks) * plan.steps)
+
+        # penalised replicas first, so that the penalty sees a contiguous part
+        ordered = sorted(places, key=lambda place: replicas[place].weight == 0)
+        stack = StackInTraining([replicas[place] for place in ordered], plan, device)
+        found |= dict(zip(ordered, stack.train(tell), strict=True))
+    return [found[place] for place in range(len(replicas))]
+
+
+class StackInTraining:
+    """Replicas of one shape while they train; `_live` are the places of those that still do."""
+
+    def __init__(self, replicas: list[Replica], plan: Plan, device: torch.device) -> None:
+        self._plan, self._device = plan, device
+        n, m = replicas[0].features.shape
+        self._autoencoder = AUTOENCODERS[plan.autoencoder](m, plan.latent_dim, plan.hidden)
+        self._data_sets = share_data_sets(replicas, plan.latent_dim)
+        self._tables = Tables(replicas, self._data_sets, plan.penalty, device)
+        first = [
+            self._autoencoder.draw(
+                data_set.directions(replica.start),
+                torch_generator(replica.seed, "initial weights"),
+            )
+            for replica, data_set in zip(replicas, self._data_sets, strict=True)
+        ]
+        self._weights = ReplicaWeights(first, device)
+        self._rows = [Rows(n, replica.seed) for replica in replicas]
+        self._held_out_noise = [self._noise(rows, len(rows.held_out)) for rows in self._rows]
+        self._best = [EarlyStopping(judged=len(rows.held_out) > 0) for rows in self._rows]
+        self._live = list(range(len(replicas)))
+        self._steps = 0
+        self._lambdas = torch.tensor([r.weight for r in replicas], device=device)
+
+    def train(self, progress: Callable[[int], None]) -> list[Outcome]:
+        """Train to the end and return what became of each replica."""
+        steps = self._plan.steps
+        while self._live and self._steps < steps:
+            losses = self.step()
+            if self._steps % CHECK == 0 or self._steps == steps:
+                self._look(losses)
+                progress(self._steps)
+        progress(steps)
+        return [self._outcome(place) for place in range(len(self._rows))]
+
+    def step(self) -> Tensor:
+        """Do one optimisation step; return the losses (B,) of the live replicas before it."""
+        batch = self.draw()
+        losses = self._losses(batch)
+        share = self._steps / self._plan.steps
+        self._weights.step(losses, LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share)))
+        self._steps += 1
+        return losses.detach()
+
+    def draw(self) -> Batch:
+        """Return the next batch of every live replica."""
+        return self._tables.batch(torch.stack([self._rows[place].batch() for place in self._live]))
+
+    def _noise(self, rows: Rows, count: int) -> Tensor | None:
+        return rows.noise(self._plan.latent_dim, count) if self._autoencoder.noisy else None
+
+    def _losses(self, batch: Batch) -> Tensor:
+        """Return the losses (B,) of the live replicas, penalty included."""
+        count = batch.features.shape[2]
+        noise = [self._noise(self._rows[place], count) for place in self._live]
+        losses, code = self._objective(batch.features, noise)
+        penalised = len(batch.table)
+        if not penalised:
+            return losses
+        penalties = self._lambdas[:penalised] * self._plan.penalty(code[:penalised], batch.table)
+        return torch.cat([losses[:penalised] + penalties, losses[penalised:]])
+
+    def _objective(self, features: Tensor, noise: list[Tensor | None]) -> tuple[Tensor, Tensor]:
+        drawn = [one for one in noise if one is not None]
+        stacked = torch.stack(drawn).to(self._device) if drawn else None
+        return self._autoencoder.objective(self._weights.named, features, stacked)
+
+    def _look(self, losses: Tensor) -> None:
+        """Judge the live replicas, and let go of those that stopped improving or diverged.
+
+        Held-out rows judge the loss without the penalty: on so few rows the penalty is noise times
+        lambda.
+
+        Args:
+            losses: of the last batch, (B,), penalty included.
+        """
+        held_out = torch.stack([self._rows[place].held_out for place in self._live])
+        judged = losses
+        if held_out.shape[1]:
+            with torch.no_grad():
+                features = self._tables.features(held_out)
+                noise = [self._held_out_noise[place] for place in self._live]
+                judged, _ = self._objective(features, noise)
+        judged = torch.where(losses.isfinite(), judged, torch.nan)
+        kept = [
+            row
+            for row, (place, loss) in enumerate(zip(self._live, judged.tolist(), strict=True))
+            if self._best[place].look(loss, self._steps, partial(self._weights.copy, row))
+        ]
+        if len(kept) < len(self._live):
+            self._live = [self._live[row] for row in kept]
+            self._lambdas = self._lambdas[kept]
+            self._tables.keep(kept)
+            self._weights.keep(kept)
+
+    def _outcome(self, place: int) -> Outcome:
+        best = self._best[place]
+        if best.diverged_at is not None:
+            return DivergenceError(
+                f"the training loss is not finite at step {best.diverged_at} of "
+                f"{self._plan.steps}: lower penalty_weight, or look for outliers in the features"
+            )
+        return TrainedAutoencoder(
+            self._autoencoder,
+            best.weights,
+            self._data_sets[place].standardise,
+            self._rows[place].held_out,
+            best.steps,
+        )
