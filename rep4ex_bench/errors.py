@@ -60,6 +60,10 @@ class RecordsError(Rep4ExBenchError, ValueError):
     """Records of another schema, or a file that holds no records."""
 
 
+class ConformanceError(Rep4ExBenchError):
+    """A method breaks the contract that every method keeps."""
+
+
 class BundleError(Rep4ExBenchError, ValueError):
     """A submission that cannot be made, is not safe to read, or is not what it says it is."""
 
