@@ -16,7 +16,12 @@ from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
-from rep4ex_bench.submission.commands import new_group, submit_command, verify_command
+from rep4ex_bench.submission.commands import (
+    attack_command,
+    new_group,
+    submit_command,
+    verify_command,
+)
 from rep4ex_bench.suite import load_suite
 from rep4ex_bench.terminal import make_console, plan_text, print_leaderboard, run_json
 from rep4ex_bench.until_decided import MOST_SEEDS, decision_text, run_until_decided
@@ -130,7 +135,7 @@ def report(folder: Path) -> None:
     click.echo(f"report: {path}")
 
 
-for command in (new_group, submit_command, verify_command):
+for command in (attack_command, new_group, submit_command, verify_command):
     cli.add_command(command)
 
 

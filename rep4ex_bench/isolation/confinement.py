@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import tempfile
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVILEGES = 4, 38
@@ -36,6 +37,7 @@ def use_scratch(folder: str) -> None:
     os.chdir(folder)
     for variable in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         os.environ[variable] = folder
+    tempfile.tempdir = None  # it remembers where temporary files went before
 
 
 def _library() -> ctypes.CDLL | None:

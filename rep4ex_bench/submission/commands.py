@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from rep4ex_bench.submission.attacks.gallery import run_gallery
 from rep4ex_bench.submission.bundle import read_bundle, write_tar
 from rep4ex_bench.submission.new import new_method
 from rep4ex_bench.submission.submit import submit
@@ -92,6 +93,21 @@ def verify_command(
         record(found, folder)
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else _text(found))
     sys.exit(1 if found.broken else 0)
+
+
+@click.command(name="attack")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def attack_command(as_json: bool) -> None:
+    """Run the gallery of known cheats; each must be caught."""
+    attempts = run_gallery()
+    if as_json:
+        click.echo(json.dumps([attempt.as_json() for attempt in attempts], indent=2))
+    else:
+        for attempt in attempts:
+            click.echo(attempt.text())
+        caught = sum(attempt.outcome.caught for attempt in attempts)
+        click.echo(f"{caught} of {len(attempts)} attacks were caught")
+    sys.exit(0 if all(attempt.outcome.caught for attempt in attempts) else 1)
 
 
 @click.group(name="new")
