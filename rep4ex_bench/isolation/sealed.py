@@ -108,11 +108,12 @@ class SealedMethod(Method):
             os.close(file)
             self._data = None
         results = answer.get("fits")
-        if not isinstance(results, list) or len(results) != len(trains):
+        whole = isinstance(results, list) and len(results) == len(trains)
+        if not whole or not all(isinstance(result, dict) for result in results):
             raise _not_kept(f"{len(trains)} fits were asked for")
         return [
             _error_of(result) if "error" in result else RemoteFitted(self, place, result)
-            for place, result in enumerate(dict(r) for r in results)
+            for place, result in enumerate(results)
         ]
 
     def ask(
