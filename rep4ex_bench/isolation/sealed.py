@@ -108,8 +108,7 @@ class SealedMethod(Method):
             os.close(file)
             self._data = None
         results = answer.get("fits")
-        whole = isinstance(results, list) and len(results) == len(trains)
-        if not whole or not all(isinstance(result, dict) for result in results):
+        if not isinstance(results, list) or [type(r) for r in results] != [dict] * len(trains):
             raise _not_kept(f"{len(trains)} fits were asked for")
         return [
             _error_of(result) if "error" in result else RemoteFitted(self, place, result)

@@ -184,6 +184,9 @@ def test_messages_have_limits(ends):
         array_of({"dtype": "float64", "shape": [2] * 5}, b"")
 
 
+MARK = f"isolation-test-{os.getpid()}"
+
+
 class Curious(Method):
     """Says in its prediction what its process can see: one number a question."""
 
@@ -215,12 +218,25 @@ class _Curious(FittedMethod):
         interfaces = len(Path("/proc/net/dev").read_text().splitlines()) - 2
         home_is_empty = not list(Path.home().iterdir())
         at_home = Path.home() == Path.cwd()
-        seen = [held, lines, interfaces, home_is_empty, at_home]
+        readable = 0
+        for folder in Path("/proc").glob("[0-9]*"):
+            if int(folder.name) in (os.getpid(), os.getppid()):
+                continue  # itself, and the forker, which has never held a cell
+            try:
+                if b"executors.worker" in (folder / "cmdline").read_bytes():
+                    with (folder / "mem").open("rb"):
+                        readable += (
+                            os.environ["REP4EX_BENCH_TEST"] in (folder / "environ").read_text()
+                        )
+            except OSError:
+                continue
+        seen = [held, lines, interfaces, home_is_empty, at_home, readable]
         return np.concatenate([seen, np.zeros(len(actions) - len(seen))]).astype(float)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
-def test_a_confined_process_holds_nothing_of_its_cell():
+def test_a_confined_process_holds_nothing_of_its_cell(monkeypatch):
+    monkeypatch.setenv("REP4EX_BENCH_TEST", MARK)  # tells this test's workers from others
     scenario = get_scenario("linear_action", n=60, outcome="bump")
     suite = Suite("s", "", 1, (2**40,), 60.0, ("nmse_outside",), {"s": scenario}, {"c": Curious()})
     results = []
@@ -229,9 +245,8 @@ def test_a_confined_process_holds_nothing_of_its_cell():
     )
     (result,) = results
     assert result.predictions is not None, result.records[0].error
-    held, lines, interfaces, home_is_empty, at_home = result.predictions["prediction"].to_pylist()[
-        :5
-    ]
+    seen = result.predictions["prediction"].to_pylist()
+    held, lines, interfaces, home_is_empty, at_home, readable = seen[:6]
     assert held == 0  # no cell, task, truth or oracle in its memory
     assert lines == 1  # its channel, and no pipe of runner or worker
     assert home_is_empty
@@ -243,3 +258,4 @@ def test_a_confined_process_holds_nothing_of_its_cell():
         os._exit(0 if close_network() else 1)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
         assert interfaces == 1  # its own loopback, down
+        assert readable == 0  # neither worker nor judge lets it read their memory
