@@ -1,15 +1,16 @@
 """Running cells: sample the tasks, fit, predict, judge. What a worker process does.
 
-The method is given the training data and the query actions, nothing else. Whatever it raises
-becomes a record.
+The method is given the training data and the query actions, nothing else; in a worker its code runs
+in another process (`isolation/`), which the clock here waits for. Whatever it raises becomes a
+record.
 """
 
 from __future__ import annotations
 
 import datetime
 import math
+import sys
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,8 +20,9 @@ import torch
 
 from rep4ex_bench import provenance
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import DataError, Rep4ExBenchError
+from rep4ex_bench.errors import DataError, describe_error
 from rep4ex_bench.evaluation import Evaluation, MetricValue, evaluate
+from rep4ex_bench.isolation.sealed import SealedMethod
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
 from rep4ex_bench.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.predictions import predictions_table
@@ -79,8 +81,7 @@ def run_cells(cells: Sequence[Cell], device: str) -> list[CellResult]:
     """
     known = [_Progress(threads=torch.get_num_threads()) for _ in cells]
     tasks = [_sample(cell, own, device) for cell, own in zip(cells, known, strict=True)]
-    memory = PeakMemory()
-    fitted = _fit(cells, tasks, known)
+    fitted, memory = _fit(cells, tasks, known)
     return [
         _finish(cell, own, task, result, memory)
         for cell, own, task, result in zip(cells, known, tasks, fitted, strict=True)
@@ -106,14 +107,15 @@ def _sample(cell: Cell, known: _Progress, device: str) -> Task | Exception:
 
 def _fit(
     cells: Sequence[Cell], tasks: Sequence[Task | Exception], known: Sequence[_Progress]
-) -> list[FittedMethod | Exception]:
+) -> tuple[list[FittedMethod | Exception], PeakMemory]:
     """Fit, under the clock, every cell that has a task; the others keep their exception."""
     found: list[FittedMethod | Exception] = [
         task if isinstance(task, Exception) else RuntimeError("not fitted") for task in tasks
     ]
     sampled = {place: task for place, task in enumerate(tasks) if isinstance(task, Task)}
+    memory = PeakMemory()
     if not sampled:
-        return found
+        return found, memory
     seeds = [
         derive_seed(
             cells[place].seed, "method", cells[place].method.name, cells[place].scenario.name
@@ -122,6 +124,12 @@ def _fit(
     ]
     method, device = cells[0].method, known[next(iter(sampled))].device
     trains = [task.train for task in sampled.values()]
+    if isinstance(method, SealedMethod):
+        try:
+            method.open(trains, sys.path)
+        except Exception as error:
+            return [error if isinstance(t, Task) else t for t in tasks], memory
+        memory = PeakMemory(method.process, method.gpu_bytes)
     start = time.perf_counter()
     if isinstance(method, OracleMethod):
         results = [
@@ -137,7 +145,7 @@ def _fit(
         known[place].group_size = len(sampled)
         if not isinstance(result, Exception):
             known[place].cost = Cost(seconds)
-    return found
+    return found, memory
 
 
 def _fit_together(
@@ -214,13 +222,7 @@ def _synchronise() -> None:
 def _failure(cell: Cell, known: _Progress, error: Exception) -> Record:
     out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     status = "out_of_memory" if out_of_memory else "failed"
-    if isinstance(error, Rep4ExBenchError):
-        message = str(error)
-    else:  # where it happened matters only for errors that nobody wrote for the reader
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
-        message = f"{type(error).__name__}: {error} ({place})"
-    return _record(cell, known, MetricValue("", math.nan, math.nan, status, message))
+    return _record(cell, known, MetricValue("", math.nan, math.nan, status, describe_error(error)))
 
 
 def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:

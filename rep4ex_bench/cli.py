@@ -20,8 +20,15 @@ from rep4ex_bench.speed.estimates import TARGETS
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.run import run_kernels
 from rep4ex_bench.speed.summary import kernels_json, print_kernel_times
+from rep4ex_bench.submission.commands import (
+    attack_command,
+    new_group,
+    submit_command,
+    verify_command,
+)
 from rep4ex_bench.suite import load_suite
 from rep4ex_bench.terminal import make_console, plan_text, print_leaderboard, run_json
+from rep4ex_bench.until_decided import MOST_SEEDS, decision_text, run_until_decided
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +65,12 @@ def describe(name: str) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--workers", type=int, help="Worker processes [default: one per core].")
 @click.option("--timeout", type=float, help="Seconds per cell [default: the suite's].")
+@click.option(
+    "--until-decided",
+    nargs=2,
+    metavar="A B",
+    help="Add seeds until these two methods are separated, or --seeds [default: 100] are done.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
 def run(
@@ -69,6 +82,7 @@ def run(
     device: str,
     workers: int | None,
     timeout: float | None,
+    until_decided: tuple[str, str] | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -77,6 +91,25 @@ def run(
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
         return
+    if until_decided:
+        with ProgressWatcher(Console(stderr=True)) as watcher:
+            result, decision = run_until_decided(
+                loaded,
+                out or Path("runs") / f"{loaded.name}-{'-'.join(until_decided)}",
+                *until_decided,
+                scenarios=scenarios,
+                most_seeds=MOST_SEEDS if seeds is None else seeds,
+                timeout_seconds=timeout,
+                device=device,
+                workers=workers,
+                watcher=watcher,
+            )
+        if as_json:
+            click.echo(run_json(result, decision))
+        else:
+            print_leaderboard(result.records, make_console())
+            click.echo(decision_text(decision, *until_decided))
+        sys.exit(1 if result.failed else 0)
     with ProgressWatcher(Console(stderr=True)) as watcher:
         result = run_suite(
             loaded,
@@ -143,6 +176,10 @@ def kernels(
         print_kernel_times(run.records, make_console())
         click.echo(f"records: {run.folder / 'records.parquet'}")
     sys.exit(1 if run.failed else 0)
+
+
+for command in (attack_command, new_group, submit_command, verify_command):
+    cli.add_command(command)
 
 
 def main() -> None:

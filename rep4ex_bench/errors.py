@@ -6,6 +6,7 @@ The kernels have exceptions of their own; nothing here is needed to use them.
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -57,3 +58,24 @@ class OutputWriteError(Rep4ExBenchError, OSError):
 
 class RecordsError(Rep4ExBenchError, ValueError):
     """Records of another schema, or a file that holds no records."""
+
+
+class ConformanceError(Rep4ExBenchError):
+    """A method breaks the contract that every method keeps."""
+
+
+class BundleError(Rep4ExBenchError, ValueError):
+    """A submission that cannot be made, is not safe to read, or is not what it says it is."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return what an exception says; with its place, where nobody wrote it for the reader."""
+    if isinstance(error, Rep4ExBenchError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({_place(frames[-1])})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{frame.filename.rpartition('/')[2]}:{frame.lineno} in {frame.name}"

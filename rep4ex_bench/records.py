@@ -149,9 +149,15 @@ def write_table(table: pa.Table, path: Path) -> None:
     Raises:
         OutputWriteError: the disk is full or the folder is gone; an old file stays as it was.
     """
+    write_bytes(table_bytes(table), path)
+
+
+def table_bytes(table: pa.Table) -> bytes:
+    """Return a table as the bytes of a Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
-    write_bytes(sink.getvalue().to_pybytes(), path)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 def write_bytes(content: bytes, path: Path) -> None:

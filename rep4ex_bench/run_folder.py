@@ -1,6 +1,7 @@
 """The output folder of a run: one suite, one file pair per finished cell, and what is made of them.
 
     run.json                          whose folder this is
+    suite.toml                        the suite as it was last run
     cells/<first two>/<key>/predictions.parquet, records.parquet
     records.parquet, predictions.parquet, report.html      collected from the finished cells
 
@@ -35,6 +36,7 @@ from rep4ex_bench.records import (
 from rep4ex_bench.suite import Cell
 
 _MARKER = "run.json"
+SUITE_TEXT = "suite.toml"
 
 
 class RunFolder:
@@ -90,6 +92,10 @@ class RunFolder:
                 f"{SCHEMA_VERSION}: choose another folder"
             )
         return owner, title
+
+    def keep_suite(self, text: str) -> None:
+        """Keep the text of the suite; raises `OutputWriteError`."""
+        write_bytes(text.encode(), self.path / SUITE_TEXT)
 
     def read_collected(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return records.parquet and predictions.parquet; raises `RecordsError`."""

@@ -83,6 +83,7 @@ def run_suite(
     part = whole.narrowed(tuple(scenarios), tuple(methods), seeds, timeout_seconds)
     executor: Executor = LocalExecutor(resolve_device(device).type, workers)
     folder = RunFolder.open(Path(out), whole.name, whole.title)
+    folder.keep_suite(whole.text)
     cells = part.cells()
     missing = [cell for cell in cells if not folder.is_finished(cell)]
     if watcher is not None:

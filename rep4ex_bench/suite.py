@@ -81,7 +81,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite: every name exists, every parameter is in its domain."""
+    """A checked suite: every name exists, every parameter is in its domain.
+
+    `text` is the TOML that it was read from, "" for one that was made otherwise.
+    """
 
     name: str
     title: str
@@ -91,6 +94,7 @@ class Suite:
     metrics: tuple[str, ...]
     scenarios: Mapping[str, Scenario]
     methods: Mapping[str, Method]
+    text: str = ""
 
     def cells(self) -> list[Cell]:
         """Return all cells, seeds outermost, so that every method has early seeds early."""
@@ -235,6 +239,7 @@ def parse_suite(text: str, source: str) -> Suite:
         metrics=tuple(content.metrics),
         scenarios=_components("scenarios", content.scenarios, get_scenario, source),
         methods=_components("methods", content.methods, get_method, source),
+        text=text,
     )
 
 

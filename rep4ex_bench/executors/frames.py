@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+CONFINED = "--confined"  # option of the worker
 _HEADER = struct.Struct(">Q")
 
 

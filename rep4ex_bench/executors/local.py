@@ -16,8 +16,9 @@ import cloudpickle
 
 from rep4ex_bench.cell import CellResult, failed_cell
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
+from rep4ex_bench.executors.frames import CONFINED, Reply, read_frame, write_frame
 from rep4ex_bench.executors.groups import group_cells
+from rep4ex_bench.isolation.sealed import seal
 from rep4ex_bench.suite import Cell
 
 _CLOSE_SECONDS = 3.0
@@ -42,17 +43,19 @@ class LocalExecutor:
     Args:
         device: "auto", "cpu" or "cuda", for every cell.
         workers: number of processes; None means one per core on a CPU and one on CUDA.
+        confined: whether methods lose the network and their home, where the system allows it.
 
     Raises:
         UsageError: fewer than one worker, or a platform without fork.
     """
 
-    def __init__(self, device: str, workers: int | None = None) -> None:
+    def __init__(self, device: str, workers: int | None = None, confined: bool = False) -> None:
         if not hasattr(os, "fork"):
             raise UsageError("the local executor needs a platform with fork (Linux, macOS)")
         if workers is not None and workers < 1:
             raise UsageError(f"the number of workers must be at least 1, got {workers}")
         self._device = device
+        self._confined = confined
         self._workers = workers or (1 if device == "cuda" else available_cores())
 
     def run(
@@ -67,7 +70,9 @@ class LocalExecutor:
         for group in groups:
             waiting.put(group)
         events: queue.SimpleQueue[_Event | BaseException] = queue.SimpleQueue()
-        slots = [_Slot(self._device) for _ in range(min(self._workers, len(groups)))]
+        slots = [
+            _Slot(self._device, self._confined) for _ in range(min(self._workers, len(groups)))
+        ]
         threads = [
             threading.Thread(target=_serve, args=(slot, waiting, events), daemon=True)
             for slot in slots
@@ -114,8 +119,9 @@ def _serve(
 class _Slot:
     """One worker process, started when first needed and again if it dies."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, confined: bool) -> None:
         self._device = device
+        self._options = [CONFINED] if confined else []
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, cells: list[Cell]) -> Iterator[tuple[Cell, CellResult]]:
@@ -131,7 +137,7 @@ class _Slot:
 
     def _run_together(self, cells: list[Cell]) -> list[CellResult] | Reply:
         """Return the results, or the reply that says why there are none."""
-        payload = cloudpickle.dumps((cells, self._device))
+        payload = cloudpickle.dumps((seal(cells), self._device))
         limit = sum(cell.timeout_seconds for cell in cells)
         process = self._started()
         try:
@@ -156,7 +162,7 @@ class _Slot:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rep4ex_bench.executors.worker"],
+                [sys.executable, "-m", "rep4ex_bench.executors.worker", *self._options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | KEEP_MEMORY,

@@ -1,9 +1,11 @@
-"""The worker process: imports everything once, then forks a fresh child for every group of cells.
+"""The worker process: imports everything once, then forks two processes for every group of cells.
 
 Run as ``python -m rep4ex_bench.executors.worker``. It reads (cells, device, time limit) from its
-standard input and writes the results to its standard output. The child leads a process group of its
-own, so that cells over their limit are ended with everything they started; a child that dies takes
-nothing else with it. When the runner goes away, the input ends, and so do the child and the worker.
+standard input and writes the results to its standard output. One process, the judge, samples the
+tasks and scores; the other runs the method's code and is told training data and actions only
+(`isolation/`). Each leads a process group of its own, so that cells over their limit are ended with
+everything they started; one that dies takes nothing else with it. When the runner goes away, the
+input ends, and so do all of them. With --confined, methods lose the network and get a scratch home.
 """
 
 from __future__ import annotations
@@ -22,10 +24,15 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from rep4ex_bench.cell import CELL_THREADS, run_cells
-from rep4ex_bench.executors.frames import Reply, read_frame, write_frame
+from rep4ex_bench.executors.frames import CONFINED, Reply, read_frame, write_frame
+from rep4ex_bench.isolation.channel import Channel
+from rep4ex_bench.isolation.confinement import hide_memory
+from rep4ex_bench.isolation.forker import Forker
+from rep4ex_bench.isolation.sealed import MethodProcessDiedError, SealedMethod
 from rep4ex_bench.registry import METHODS, SCENARIOS
 
 _TICK_SECONDS = 0.2
+_METHOD_DIED = b"the process of the method ended"
 
 
 def main() -> None:
@@ -39,10 +46,15 @@ def main() -> None:
     torch.set_num_threads(CELL_THREADS)
     threadpool_limits(CELL_THREADS)
     warm_up()
+    confined = CONFINED in sys.argv
+    # forked before anything is read: what methods run in has never held a cell
+    forker = Forker([requests.fileno(), replies.fileno()], confined)
+    if confined:
+        hide_memory()
     while (frame := read_frame(requests)) is not None:
         payload, timeout, path = pickle.loads(frame)
         sys.path[:] = path
-        reply = _run_in_child(payload, timeout, requests.fileno())
+        reply = _run_in_child(payload, timeout, requests.fileno(), forker)
         if reply is None:
             return
         write_frame(replies, pickle.dumps(reply))
@@ -61,14 +73,16 @@ def warm_up() -> None:
     torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step
 
 
-def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
+def _run_in_child(payload: bytes, timeout: float, runner: int, forker: Forker) -> Reply | None:
     """Return the reply of a group of cells, or None if the runner went away meanwhile."""
     reading, writing = os.pipe()
+    connection, process = forker.start()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _child(payload, writing)
+        _child(payload, writing, Channel(connection), process)
     os.close(writing)
+    connection.close()
     try:
         content, ended = _collect(child, reading, runner, time.monotonic() + timeout)
     finally:
@@ -79,25 +93,33 @@ def _run_in_child(payload: bytes, timeout: float, runner: int) -> Reply | None:
                 end(child, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
-    _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        of_method = forker.end()
     if ended == "runner":
         return None
     if ended == "deadline":
         return Reply(status="timeout", error=f"over the time limit of {timeout:g} seconds")
     # a process that died in the middle of writing left no whole frame
     result = read_frame(io.BytesIO(content))
+    if result == _METHOD_DIED:
+        return Reply(status="failed", error=_cause_of_death(of_method))
     if result is not None:
         return Reply(result=result)
     return Reply(status="failed", error=_cause_of_death(status))
 
 
-def _child(payload: bytes, writing: int) -> None:
+def _child(payload: bytes, writing: int, channel: Channel, process: int) -> None:
     """Run the cells, write their results as one frame and leave without the parent's clean-up."""
     try:
         os.setsid()
         try:
             cells, device = cloudpickle.loads(payload)
+            for method in {id(cell.method): cell.method for cell in cells}.values():
+                if isinstance(method, SealedMethod):
+                    method.connect(channel, process)
             content = pickle.dumps(run_cells(cells, device))
+        except MethodProcessDiedError:
+            content = _METHOD_DIED
         except BaseException as error:
             content = pickle.dumps(f"{type(error).__name__}: {error}")
         with os.fdopen(writing, "wb") as stream:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.ranking import places, rank
 from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
 from rep4ex_bench.report.appearance import appearances
@@ -14,6 +15,7 @@ from rep4ex_bench.report.claims import claims
 from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.figures import figures
 from rep4ex_bench.report.page import page_context, template
+from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 
 SIZE_LIMIT = 1_500_000
@@ -75,6 +77,9 @@ def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, A
         "claims": claims(records),
         "looks": list(looks.values()),
         "boards": tables.boards(records, looks),
+        "ranking": rank(records),
+        "places": places,
+        "reaches": reaches(records),
         "failures": found,
         "failures_left_out": left_out,
         "provenance": tables.provenance(records),

@@ -127,12 +127,12 @@ def _board(
     truth_source: str,
 ) -> Board:
     entries = [(str(entry["method_label"]), entry) for entry in table.to_dict("records")]
-    axis = Axis([v for label, _ in entries for v in by_seed[scenario, label].values()])
+    axis = Axis([v for label, _ in entries for v in by_seed.get((scenario, label), {}).values()])
     groups: dict[str, list[Row]] = {}
     for label, entry in entries:
         rows = groups.setdefault(str(entry["role"]), [])
         rank = str(len(rows) + 1) if entry["role"] == "method" else ""
-        rows.append(_row(rank, looks[label], entry, by_seed[scenario, label], axis))
+        rows.append(_row(rank, looks[label], entry, by_seed.get((scenario, label), {}), axis))
     data_label = str(table["data_label"].iloc[0])
     return Board(scenario, data_label, truth_source, axis, list(groups.items()))
 

@@ -163,3 +163,29 @@ def test_help_names_every_verb(command):
     assert status == 0
     for verb in ("list", "describe", "run", "report", "kernels"):
         assert f"\n  {verb} " in out
+
+
+def test_until_decided_adds_seeds_and_stops(command, suite_file):
+    suite_file.write_text(SUITE.replace("bump", "softplus"))  # where a line is far ahead of a mean
+    wanted = ("run", suite_file, "--until-decided", "ols_on_actions", "constant_mean")
+    status, out, _ = command(*wanted, "--json", "--workers", "1")
+    assert status == 0
+    decision = json.loads(out)["decision"]
+    assert (decision["winner"], decision["seeds"]) == ("ols_on_actions", 8)
+    assert (decision["wins"], decision["losses"]) == (8, 0)
+    assert decision["evidence"] >= 20
+    status, _, err = command(*wanted, "--seeds", "5")
+    assert status == 2
+    assert "fewer than 8 seeds" in err
+    status, _, err = command("run", suite_file, "--until-decided", "pca", "constant_mean")
+    assert status == 2
+    assert "unknown method of this suite 'pca'" in err
+
+
+def test_a_comparison_of_two_has_a_folder_of_its_own(command, suite_file):
+    suite_file.write_text(SUITE + '[[methods]]\nname = "pca"\n')
+    command("run", suite_file, "--out", "out", "--method", "pca", "--seeds", "1")
+    two = ("--until-decided", "ols_on_actions", "constant_mean")
+    status, _, err = command("run", suite_file, "--out", "out", *two)
+    assert status == 2
+    assert "holds cells of pca" in err

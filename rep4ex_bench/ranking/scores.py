@@ -1,0 +1,61 @@
+"""From records to scores: a cell that failed or was never run has an infinite error, never none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+METRIC = "nmse_outside"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """nmse_outside of the cells of one scenario.
+
+    Attributes:
+        scenario: its label.
+        values: a row a seed, a column a method; infinite where the cell failed or is missing.
+        missing: same shape, True where there is no record of the cell at all.
+        roles: of each method.
+    """
+
+    scenario: str
+    values: pd.DataFrame
+    missing: pd.DataFrame
+    roles: dict[str, str]
+
+    def of_role(self, role: str) -> pd.DataFrame:
+        """Return the columns of `values` whose method has that role."""
+        return self.values[[m for m in self.values.columns if self.roles[m] == role]]
+
+
+def scores(records: pd.DataFrame) -> list[Scores]:
+    """Return the scores of every scenario, in the order of the records.
+
+    The cells of a scenario are all its seeds times all methods of the records: a method that left
+    out a seed, or a scenario altogether, is missing there. Of repeated cells the worst counts. A
+    value that no error can have (negative, NaN) counts as infinite.
+    """
+    methods = list(dict.fromkeys(records["method_label"]))
+    roles = dict(zip(records["method_label"].map(str), records["role"].map(str), strict=True))
+    found = []
+    for label, rows in records.groupby("scenario_label", sort=False):
+        seeds = sorted(rows["seed"].unique())
+        present = pd.crosstab(rows["seed"], rows["method_label"]) > 0
+        present = present.reindex(index=seeds, columns=methods, fill_value=False)
+        good = rows[(rows["metric"] == METRIC) & (rows["status"] == "ok")]
+        values = good["value"].where(good["value"] >= 0, math.inf)
+        table = values.groupby([good["seed"], good["method_label"]]).max().unstack()
+        table = table.reindex(index=seeds, columns=methods).astype(float).fillna(math.inf)
+        found.append(Scores(str(label), table, ~present, roles))
+    return found
+
+
+def log_ratio(first: pd.Series, second: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return log(first / second) by seed: 0 where both failed, about 690 or more where one did."""
+    tiny, huge = 1e-300, 1e300
+    logs = [np.log(np.clip(s.to_numpy(dtype=float), tiny, huge)) for s in (first, second)]
+    return np.asarray(logs[0] - logs[1])

@@ -1,0 +1,50 @@
+"""Records made up for the ranking: what counts is scenario, method, seed, metric, value, status."""
+
+import math
+
+import pandas as pd
+import pytest
+
+ROLES = {"constant_mean": "control", "oracle": "oracle"}
+
+
+def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seconds=1.0):
+    return {
+        "scenario_label": scenario,
+        "data_label": "synthetic",
+        "method": method,
+        "method_label": method,
+        "role": ROLES.get(method, "method"),
+        "seed": seed,
+        "cell_key": f"{scenario}/{method}/{seed}",
+        "metric": metric,
+        "at": at,
+        "value": value,
+        "status": status,
+        "fit_seconds": seconds,
+        "predict_seconds": 0.5,
+    }
+
+
+@pytest.fixture(scope="session")
+def make_row():
+    """One record as a dictionary."""
+    return record
+
+
+@pytest.fixture
+def make_records():
+    """Records from {scenario: {method: values by seed}}; None is missing, "failed" failed."""
+
+    def make(errors):
+        rows = []
+        for scenario, methods in errors.items():
+            for method, values in methods.items():
+                for seed, value in enumerate(values):
+                    if value == "failed":
+                        rows.append(record(scenario, method, seed, "", math.nan, status="failed"))
+                    elif value is not None:
+                        rows.append(record(scenario, method, seed, "nmse_outside", value))
+        return pd.DataFrame(rows)
+
+    return make
