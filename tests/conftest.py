@@ -1,6 +1,57 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+
+import pytest
 
 # before torch is imported: one thread, as in the worker processes
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser without a display; tests that need it are skipped where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no Chromium or Chrome on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, headless=True, args=BROWSER_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_file(browser):
+    """Open an HTML file; after the test, fail on anything that the browser complained about."""
+    complaints, requests, pages, addresses = [], [], [], set()
+
+    def open_it(path, drawn, width=1280, **options):
+        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
+        page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        addresses.add(path.as_uri())
+        page.goto(path.as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector(drawn)
+        pages.append(page)
+        return page
+
+    yield open_it
+    for page in pages:
+        page.close()
+    assert complaints == []
+    assert set(requests) <= addresses

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
-from rep4ex_bench.report.appearance import DARK_COLOURS, LIGHT_COLOURS, appearances
-from rep4ex_bench.report.embedding import embedded_json, script_hash
+from rep4ex_bench.report.appearance import appearances
+from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.figures import figures
+from rep4ex_bench.report.page import page_context, template
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 
 SIZE_LIMIT = 1_500_000
 # predictions along paths in the page, tried in this order until it is small enough
 _PATH_NUMBERS = (40_000, 10_000, 2_000, 0)
-_LIBRARIES = ("d3.min.js", "plot.umd.min.js")
-_SCRIPTS = ("tables.js", "drawing.js", "figures.js")
 
 
 def render_report(
@@ -44,7 +39,7 @@ def render_report(
     page = ""
     for path_numbers in _PATH_NUMBERS:
         data = embedded_json(figures(records, predictions, looks, path_numbers))
-        page = _environment().get_template("report.html.j2").render(context, data=data)
+        page = template("report.html.j2").render(context, data=data)
         if len(page.encode(errors="replace")) < SIZE_LIMIT:
             break
     return page
@@ -67,34 +62,10 @@ def write_report(
     write_bytes(page.encode(errors="replace"), path)
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("rep4ex_bench.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _packaged(folder: str, name: str) -> str:
-    source = files("rep4ex_bench.report") / folder / name
-    return source.read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-@cache
-def _scripts() -> tuple[Markup, ...]:
-    sources = [_packaged("vendor", name) for name in _LIBRARIES]
-    sources += [_packaged("templates", name) for name in _SCRIPTS]
-    return tuple(Markup(source) for source in sources)
-
-
 def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
     looks = appearances(records)
     found, left_out = tables.failures(records)
-    return {
+    return page_context("figures.js") | {
         "title": title,
         "description": description,
         "summary": tables.summary(records),
@@ -107,9 +78,4 @@ def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, A
         "data_hashes": tables.data_hashes(records),
         "strip_width": WIDTH,
         "strip_height": HEIGHT,
-        "light_colours": list(enumerate(LIGHT_COLOURS)),
-        "dark_colours": list(enumerate(DARK_COLOURS)),
-        "style": Markup(_packaged("templates", "style.css")),
-        "scripts": _scripts(),
-        "script_policy": " ".join(script_hash(str(source)) for source in _scripts()),
     }

@@ -2,65 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
+import functools
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from rep4ex_bench.report import write_report
 
-BROWSER = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on this machine")
 DOTS = "g[aria-label=dot] :is(path, circle)"
 FIGURES = ("distance", "path", "code")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=BROWSER, headless=True, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def address(run, tmp_path_factory):
+def report_file(run, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(path, run.records, run.predictions, "Made up", "For tests.")
-    return path.as_uri()
+    return path
 
 
 @pytest.fixture
-def open_page(browser, address):
-    """Open the report; after the test, fail on anything that the browser complained about."""
-    complaints, requests, pages = [], [], []
-
-    def open_it(width=1280, **options):
-        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
-        page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(address)
-        if options.get("java_script_enabled", True):
-            page.wait_for_selector("#code .plot svg")
-        pages.append(page)
-        return page
-
-    yield open_it
-    for page in pages:
-        page.close()
-    assert complaints == []
-    assert set(requests) <= {address}
+def open_page(open_file, report_file):
+    return functools.partial(open_file, report_file, "#code .plot svg")
 
 
 def marks(page, figure, selector):

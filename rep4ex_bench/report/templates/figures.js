@@ -1,4 +1,4 @@
-// The three figures, the legend that hides methods in all of them, and the choice of a seed.
+// The three figures of a report, and the choice of a seed.
 "use strict";
 
 const labelOf = (method) => report.methods[method].label;
@@ -90,44 +90,12 @@ function drawCode(box, scenario) {
   return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
 }
 
-const drawings = {distance: drawDistance, path: drawPath, code: drawCode};
-
-function redraw(box) {
-  const scenario = report.scenarios[box.dataset.scenario];
-  const note = drawings[box.dataset.figure](box, scenario);
-  box.nextElementSibling.textContent = note.trim();
-}
-
-const boxes = [...document.querySelectorAll(".plot")];
-
-function toggle(method) {
-  if (!hidden.delete(method)) hidden.add(method);
-  for (const button of document.querySelectorAll(`.legend button[data-method="${method}"]`)) {
-    button.setAttribute("aria-pressed", String(!hidden.has(method)));
-  }
-  boxes.forEach(redraw);
-}
-
-// A legend names the methods that its section draws, though hiding one hides it everywhere.
-function methodsIn(kind) {
-  const entries = report.scenarios.flatMap(({distance, path, code}) => ({
-    distance: distance.curves, path: path.flatMap(({lines}) => lines), code: code.points,
-  })[kind]);
-  return [...new Set(entries.map(({method}) => method))].sort((a, b) => a - b);
-}
-
-function fillLegend(legend) {
-  legend.append(...methodsIn(legend.closest("section").id).map((method) => {
-    const {label, role} = report.methods[method];
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dataset.method = method;
-    button.setAttribute("aria-pressed", "true");
-    button.append(swatch(method), role === "method" ? label : `${label} (${role})`);
-    button.addEventListener("click", () => toggle(method));
-    return button;
-  }));
-}
+// Per figure: how a panel is drawn, the panels, and what in a panel belongs to a method.
+const drawings = {
+  distance: {draw: drawDistance, panels: report.scenarios, entries: ({distance}) => distance.curves},
+  path: {draw: drawPath, panels: report.scenarios, entries: ({path}) => path.flatMap(({lines}) => lines)},
+  code: {draw: drawCode, panels: report.scenarios, entries: ({code}) => code.points},
+};
 
 function fillSeeds(select) {
   const seeds = new Set(report.scenarios.flatMap(({path}) => path.map(({seed}) => seed)));
@@ -138,15 +106,4 @@ function fillSeeds(select) {
   });
 }
 
-document.querySelectorAll(".legend").forEach(fillLegend);
 document.querySelectorAll("#seed").forEach(fillSeeds);
-// Drawn anew at another width only: a drawing that changes its own height must not loop.
-const widths = new WeakMap();
-const observer = new ResizeObserver((entries) => {
-  for (const {target} of entries) {
-    if (widths.get(target) === target.clientWidth) continue;
-    widths.set(target, target.clientWidth);
-    redraw(target);
-  }
-});
-boxes.forEach((box) => observer.observe(box));

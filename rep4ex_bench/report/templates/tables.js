@@ -10,7 +10,7 @@ function sortTable(header) {
   for (const other of header.parentNode.children) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", descending ? "descending" : "ascending");
   for (const body of table.tBodies) {
-    const rows = [...body.rows].map((row) => ({row, key: row.cells[column].dataset.sort}));
+    const rows = [...body.rows].map((row) => ({row, key: row.cells[column]?.dataset.sort ?? ""}));
     rows.sort((a, b) => compareKeys(a.key, b.key, numeric, descending ? -1 : 1));
     body.append(...rows.map(({row}) => row));
   }

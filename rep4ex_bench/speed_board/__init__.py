@@ -1,0 +1,10 @@
+"""The speed board: what speed records come to, in the terminal and as one HTML file.
+
+A function of records alone. Nothing is measured here, and no contender is known by name but the
+one that the others are compared with.
+"""
+
+from rep4ex_bench.speed_board.page import render_speed_board, write_speed_board
+from rep4ex_bench.speed_board.terminal import print_speed_board
+
+__all__ = ["print_speed_board", "render_speed_board", "write_speed_board"]
