@@ -89,8 +89,16 @@ def test_the_command_leaves_records_of_every_kind(finished):
         for metric in ("first_call_seconds", "peak_extra_bytes", "value_error", "gradient_error"):
             assert rows["at"][[metric]].isna().all()
         assert rows["cell_key"].nunique() == 1
+        (row,) = [
+            row
+            for row in printed["contenders"]
+            if (row["workload"], row["contender"]) == (SMALL.label, name)
+        ]
+        assert row["state"] == "ok"
         median = rows.loc["process_seconds", "value"].median()
-        assert printed["medians"][SMALL.label][name]["seconds"] == pytest.approx(median)
+        assert row["seconds"] == pytest.approx(median)
+        assert row["over_floor"] > 1
+    assert (folder / "speed.html").stat().st_size > 10_000
     controls = records[records["role"] == "control"]
     assert set(controls["method"]) == {"floor", "drift_reference", "calibration"}
     positions = controls.loc[controls["metric"] == "wall_seconds", "at"]
