@@ -19,7 +19,9 @@ from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.speed.estimates import TARGETS
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.run import run_kernels
-from rep4ex_bench.speed.summary import kernels_json, print_kernel_times
+from rep4ex_bench.speed.summary import kernels_json
+from rep4ex_bench.speed_board.page import write_speed_board
+from rep4ex_bench.speed_board.terminal import print_speed_board
 from rep4ex_bench.submission.commands import (
     attack_command,
     new_group,
@@ -170,11 +172,13 @@ def kernels(
         threads=threads,
         estimates=estimates,
     )
+    page = run.folder / "speed.html"
+    write_speed_board(page, run.records)
     if as_json:
         click.echo(kernels_json(run))
     else:
-        print_kernel_times(run.records, make_console())
-        click.echo(f"records: {run.folder / 'records.parquet'}")
+        print_speed_board(run.records, make_console())
+        click.echo(f"board: {page}")
     sys.exit(1 if run.failed else 0)
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from rep4ex_bench import provenance
 from rep4ex_bench.errors import OutputFolderError
 from rep4ex_bench.records import (
     RECORD_SCHEMA,
@@ -37,8 +36,8 @@ from rep4ex_bench.speed.workload import Workload
 class SpeedFolder:
     """An output folder; finished workloads in it are not measured again."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it.
+    def __init__(self, path: Path, hardware: str) -> None:
+        """Open it for measurements of that hardware.
 
         Raises:
             OutputFolderError: another run's folder, or measurements of another machine.
@@ -48,10 +47,10 @@ class SpeedFolder:
         RunFolder.open(path, SUITE, "Speed of the kernels")
         for file in path.glob("calibration-*.parquet"):
             machine = read_records(file)["hardware"].iloc[0]
-            if machine != provenance.processor():
+            if machine != hardware:
                 raise OutputFolderError(
-                    f"{path} holds measurements of {machine}, this machine is "
-                    f"{provenance.processor()}: choose another --out"
+                    f"{path} holds measurements of {machine}, this machine is {hardware}: "
+                    "choose another --out"
                 )
 
     @property

@@ -76,7 +76,7 @@ def main() -> None:
 class _Measuring:
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._folder = SpeedFolder(request.out)
+        self._folder = SpeedFolder(request.out, request.facts.hardware)
         self._bench = Bench(
             request.contenders,
             request.facts.protocol,

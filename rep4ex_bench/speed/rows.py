@@ -25,11 +25,16 @@ _CALIBRATION = "calibration"
 
 @dataclasses.dataclass(frozen=True)
 class RunFacts:
-    """What all records of a run share."""
+    """What all records of a run share.
+
+    The hardware is looked up by whoever makes this, not by the measuring process: asking a GPU for
+    its name would wake CUDA, which does not survive the fork.
+    """
 
     seed: int
     threads: int
     protocol: Protocol
+    hardware: str = dataclasses.field(default_factory=provenance.processor)
 
 
 def cell_key(
@@ -182,7 +187,7 @@ def _common(facts: RunFacts, key: str, device: str) -> Record:
         device=device,
         backend="",
         threads=facts.threads,
-        hardware=provenance.processor(),
+        hardware=facts.hardware,
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),
         protocol_version=PROTOCOL_VERSION,

@@ -43,6 +43,7 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "100000000000",
     "TORCHINDUCTOR_COMPILE_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # else jax takes the GPU from the others
     "PYKEOPS_VERBOSE": "0",
 }
 
@@ -111,7 +112,7 @@ def run_kernels(
     if estimates not in (None, *TARGETS):
         expected = f"one of {', '.join(TARGETS)}"
         raise ParameterError("run_kernels", "estimates", expected, estimates)
-    folder = SpeedFolder(request.out)
+    folder = SpeedFolder(request.out, request.facts.hardware)
     if estimates is not None:
         folder.write_estimates(estimates, estimate_records(chosen, estimates, request.facts))
     _measure(request, progress)

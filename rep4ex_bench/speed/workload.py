@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 import torch
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from rep4ex_bench.errors import ParameterError, UnknownNameError
 from rep4ex_bench.speed.ops import OPS, Op
@@ -122,8 +122,11 @@ class Workload:
 
 
 def median_distance(columns: int) -> float:
-    """Median distance of two points of the standard normal distribution, two digits."""
-    return round(float((2 * chi2.ppf(0.5, columns)) ** 0.5), 2)
+    """Median distance of two points of the standard normal distribution, two digits.
+
+    The squared distance is 2 chi^2 with as many degrees of freedom as columns.
+    """
+    return round(float((4 * gammaincinv(columns / 2, 0.5)) ** 0.5), 2)
 
 
 def default_bandwidths(op: str, k: int, d: int) -> tuple[float, ...]:

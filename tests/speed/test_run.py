@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from rep4ex_bench import register_kernel_implementation, run_kernels
+from rep4ex_bench import provenance, register_kernel_implementation, run_kernels
 from rep4ex_bench.cli import cli
 from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.records import read_records, write_table
@@ -79,6 +79,7 @@ def test_the_command_leaves_records_of_every_kind(finished):
     records = read_records(folder / "records.parquet")
     assert set(records["scenario_label"]) == {SMALL.label, LARGER.label, "calibration"}
     assert set(records["suite"]) == {"kernels"}
+    assert set(records["hardware"]) == {provenance.processor()}
     for name in ("qr", "naive_torch"):
         rows = of(records, name)
         assert set(rows["role"]) == {"method"}
@@ -88,8 +89,16 @@ def test_the_command_leaves_records_of_every_kind(finished):
         for metric in ("first_call_seconds", "peak_extra_bytes", "value_error", "gradient_error"):
             assert rows["at"][[metric]].isna().all()
         assert rows["cell_key"].nunique() == 1
+        (row,) = [
+            row
+            for row in printed["contenders"]
+            if (row["workload"], row["contender"]) == (SMALL.label, name)
+        ]
+        assert row["state"] == "ok"
         median = rows.loc["process_seconds", "value"].median()
-        assert printed["medians"][SMALL.label][name]["seconds"] == pytest.approx(median)
+        assert row["seconds"] == pytest.approx(median)
+        assert row["over_floor"] > 1
+    assert (folder / "speed.html").stat().st_size > 10_000
     controls = records[records["role"] == "control"]
     assert set(controls["method"]) == {"floor", "drift_reference", "calibration"}
     positions = controls.loc[controls["metric"] == "wall_seconds", "at"]

@@ -147,3 +147,18 @@ def test_registration_takes_kernel_implementations_with_names_of_their_own(toy):
         register_kernel_implementation(Impostor)
     with pytest.raises(UnknownNameError, match="did you mean 'naive_torch'"):
         load_contenders(["naive_torc"])
+
+
+def test_the_measuring_process_is_told_the_hardware_and_never_asks(monkeypatch):
+    """Asking a GPU for its name wakes CUDA, and a process that did so cannot fork contenders."""
+    from rep4ex_bench import provenance
+    from rep4ex_bench.speed.outcome import Outcome
+    from rep4ex_bench.speed.rows import outcome_records
+
+    told = RunFacts(0, 1, PROTOCOLS["quick"], "a GPU")
+    monkeypatch.setattr(provenance, "processor", None)
+    entry = plan(WORKLOAD, load_contenders(), (), told)[0]
+    (row,) = outcome_records(
+        WORKLOAD, entry.contender, Outcome("x", "failed", "y"), entry.key, "", told
+    )
+    assert row.hardware == "a GPU"
