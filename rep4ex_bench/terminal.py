@@ -89,7 +89,7 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
     found = ranking.overall
     if found is not None:
         table = Table(
-            title=Text(f"all {found.scenarios} scenarios", style="bold"),
+            title=Text(f"scenarios: {found.scenarios}", style="bold"),
             title_justify="left",
             box=SIMPLE_HEAD,
             pad_edge=False,

@@ -57,6 +57,8 @@ def test_everything_ships(installed):
         "rep4ex_suites/smoke.toml",
         "rep4ex_bench/py.typed",
         "rep4ex_kernels/py.typed",
+        "rep4ex_bench/submission/template/pyproject.toml.txt",
+        "rep4ex_bench/submission/template/package/method.py.txt",
     ):
         assert (installed / name).exists(), name
     assert list((installed / "rep4ex_bench/report/templates").iterdir())
