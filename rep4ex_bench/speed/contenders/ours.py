@@ -33,7 +33,7 @@ class Rep4ExAuto(KernelImplementation):
         return autograd_step(workload, self._value(workload, *constants))
 
     def compilation(self, workload: Workload) -> str | None:
-        """Numba and Triton compile at first use, for all shapes, and torch imports what it needs."""
+        """Numba and Triton compile at first use, for all shapes; torch imports what it needs."""
         return f"rep4ex {workload.op} {workload.dtype} {workload.device} {self.forced}"
 
     def backend(self, workload: Workload) -> str:
