@@ -22,18 +22,30 @@ def values(tmp_path, scenario, methods, metric):
     return table
 
 
-def test_identification_with_three_layers_and_strong_actions(tmp_path):
-    table = values(
-        tmp_path,
+@pytest.fixture(scope="module")
+def identification(tmp_path_factory):
+    """Affine R^2 with three layers and strong actions."""
+    return values(
+        tmp_path_factory.mktemp("identification"),
         "{ k = 2, d = 2, m = 10, layers = 3, alpha = 2.0, n = 5000 }",
         ["rep4ex", "autoencoder"],
         "affine_r2",
     )
-    assert table["rep4ex"].median() >= 0.95
-    # not on every seed: seed 4 has a mixing that neither identifies (0.60 to 0.74 against 0.56 to
-    # 0.68 over six first weights), and which of the two is ahead there is chance
-    assert (table["rep4ex"] > table["autoencoder"]).sum() >= 4
-    assert table["rep4ex"].median() > table["autoencoder"].median() + 0.02
+
+
+def test_identification_in_the_median(identification):
+    rep4ex, autoencoder = identification["rep4ex"], identification["autoencoder"]
+    assert rep4ex.median() >= 0.95
+    assert rep4ex.median() > autoencoder.median() + 0.02
+    assert (rep4ex > autoencoder).sum() >= 4
+
+
+@pytest.mark.xfail(
+    reason="missed on seed 4, whose mixing neither identifies: 0.60 to 0.74 against 0.56 to 0.68 "
+    "over six first weights, so that which of the two is ahead there is chance"
+)
+def test_identification_on_every_seed(identification):
+    assert (identification["rep4ex"] > identification["autoencoder"]).all()
 
 
 def test_extrapolation_with_two_layers(tmp_path):
