@@ -49,7 +49,8 @@ def residualize(
         least. Differentiable in the representation, any number of times (the map is linear).
         Dependent columns of the actions give minimum-norm coefficients and a
         `RankDeficientWarning` naming them; on a GPU the warning costs one synchronisation, and
-        there is none while a CUDA graph is captured. Actions of condition to 1e6 and any offset are safe.
+        there is none while a CUDA graph is captured. Actions of condition to 1e6 and any offset are
+        safe.
 
     Raises:
         KernelInputError: wrong shape, dtype or device; n < k + 2; negative ridge or weights;
