@@ -50,6 +50,11 @@ NARROW_SPREAD_LIMIT = 16.0
 # that is left after projection, centring or a difference of means is far smaller.
 SERIES_LIMIT = 0.9
 
+# Where the mean of m is above NARROW_MEAN most kernel values are near nothing, and a gradient is
+# made of the few near pairs. There the values are multiplied by 2^NARROW_LIFT, up to the largest
+# that half precision holds, so that pairs down to 2^-38 count instead of 2^-24.
+NARROW_MEAN, NARROW_LIFT = 8.0, 14
+
 # Up to this many rows fast mode is precise mode: launches bound such problems, not exponentials.
 FAST_ROWS = 2048
 

@@ -46,7 +46,7 @@ from rep4ex_kernels._triton_helpers import (
     stored_points,
 )
 from rep4ex_kernels._triton_table import BLOCK, architecture_of, pair_configuration
-from rep4ex_kernels.hsic.triton_kernel import hsic_kernel, row_sums_kernel
+from rep4ex_kernels.hsic.triton_kernel import LIFT, hsic_kernel, row_sums_kernel
 
 WEIGHT_WIDTH = 32  # of each of the two products
 
@@ -97,7 +97,7 @@ def hsic_pass(
     sums = _row_sums(a, b, route)
     shifts, diagonals = _shifts(sums, a, b, unbiased)
     x_sums, y_sums, values = _weighted(a, b, shifts, route, precise)
-    total = values[:, :n].sum(1) / 1024  # Lc sums to zero, so K may be taken less its level
+    total = values[:, :n].sum(1) / LIFT.value  # Lc sums to zero, so K may be taken less its level
     if unbiased:
         factor = torch.full_like(total, 1 / (n * (n - 3)))
     else:
@@ -195,7 +195,7 @@ def _shifts(sums: Tensor, a: Side, b: Side, unbiased: bool) -> tuple[Tensor, Ten
 def _weighted(
     a: Side, b: Side, shifts: Tensor, route: Tensor, precise: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums of 1024 K Lc [x, 1] and 1024 L Kc [y, 1] (B, n_padded, d); row sums (B, n_padded)."""
+    """Sums of LIFT K Lc [x, 1] and LIFT L Kc [y, 1] (B, n_padded, d); row sums (B, n_padded)."""
     batches, chunks, n_padded, width = a.weights.columns.shape
     tiles = batches * (n_padded // BLOCK)
     splits, per_split = column_splits(tiles * chunks, n_padded, BLOCK, a.z.device)
@@ -223,8 +223,8 @@ def _weighted(
 
 
 def _gradient(side: Side, sums: Tensor, factor: Tensor) -> Tensor:
-    """Gradient (B, n, features) float64 from the sums of 1024 K Lc [z, 1]."""
+    """Gradient (B, n, features) float64 from the sums of LIFT K Lc [z, 1]."""
     features = side.z.shape[2]
-    sums = sums.double() / 1024
+    sums = sums.double() / LIFT.value
     drift = side.z * sums[..., features : features + 1] - sums[..., :features]
     return (-4 * math.log(2) * factor * side.scale)[:, None, None] * drift

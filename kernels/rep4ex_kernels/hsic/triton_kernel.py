@@ -12,6 +12,10 @@ from rep4ex_kernels._triton_helpers import (
     weighted_sum,
 )
 
+# The weights of wide and of narrow bandwidths are small, and half precision ends at 2^-25. They are
+# below two, and half precision ends at 2^16 at the other side.
+LIFT = tl.constexpr(16384.0)
+
 
 @triton.jit
 def kernel_value(m, SERIES: tl.constexpr):
@@ -96,10 +100,9 @@ def hsic_kernel(  # noqa: PLR0915 - one kernel is one function
     SERIES_X: tl.constexpr, SERIES_Y: tl.constexpr, ROUTE: tl.constexpr, CHUNK: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """Partial sums of 1024 K Lc [x, 1] and 1024 L Kc [y, 1], and row sums of 1024 (K - level) Lc.
+    """Partial sums of LIFT K Lc [x, 1] and LIFT L Kc [y, 1], and row sums of LIFT (K - level) Lc.
 
     Kc = K - shift_i - shift_j with shifts (batch, (K, L), n_padded). The diagonal is left out.
-    Without the factor the weights of wide bandwidths would be subnormal in half precision.
     Grid (batches * n_padded / BLOCK_M, splits, chunks of weight columns).
     """
     tiles = n_padded // BLOCK_M
@@ -158,8 +161,8 @@ def hsic_kernel(  # noqa: PLR0915 - one kernel is one function
             kx_centred = (kx - x_shift[:, None]) - tl.load(shifts_ptr + cols)[None, :]
             ky_centred = (ky - y_shift[:, None]) - tl.load(shifts_ptr + n_padded + cols)[None, :]
             apart = (row + rows)[:, None] != cols[None, :]
-            kx_centred = tl.where(apart, kx_centred, 0.0) * 1024.0
-            ky_centred = tl.where(apart, ky_centred, 0.0) * 1024.0
+            kx_centred = tl.where(apart, kx_centred, 0.0) * LIFT
+            ky_centred = tl.where(apart, ky_centred, 0.0) * LIFT
             if SERIES_X:
                 kx += 1.0
             if SERIES_Y:

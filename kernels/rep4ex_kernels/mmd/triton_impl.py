@@ -26,6 +26,8 @@ from torch import Tensor
 from rep4ex_kernels._triton_helpers import (
     BEYOND,
     CHUNK_COLUMNS,
+    NARROW_LIFT,
+    NARROW_MEAN,
     ROUTE_DIRECT,
     ROUTE_SERIES,
     ROUTE_SPLIT,
@@ -119,8 +121,9 @@ def radial_pass(
     ones = torch.ones_like(z[..., :1])
     widest = widest_weights(architecture_of(x.device), z.shape[2])
     weights = prepare_weights(torch.cat([z, ones], -1), (n, m), BLOCK, widest)
-    blocks = _launch(points, weights, (n, m), kind, scaling, level, precise)
-    return _combine(exact, points, (n, m), blocks, scaling, level, kind, unbiased)
+    lift = _lift(z, points, kind)
+    blocks = _launch(points, weights, (n, m), kind, scaling, level, lift, precise)
+    return _combine(exact, points, (n, m), blocks, scaling, level, lift, kind, unbiased)
 
 
 def _scaling(stacked: Tensor, kind: int, bandwidths: Tensor) -> Scaling:
@@ -197,6 +200,19 @@ def _level(z: Tensor, points: PreparedPoints, kind: int, scaling: Scaling) -> Te
     return level.float()
 
 
+def _lift(z: Tensor, points: PreparedPoints, kind: int) -> Tensor:
+    """(B,) float32: the power of two that values and weights are multiplied by in the direct form.
+
+    Only there are coincident points told apart: a point's weight on itself would outweigh the rest.
+    The other kinds have weights that are lifted throughout.
+    """
+    lifted = torch.zeros_like(points.spread)
+    if kind != GAUSSIAN or points.direct_features:
+        return lifted
+    narrow = 2 * z.square().sum(-1).mean(-1) > NARROW_MEAN
+    return torch.where(narrow & (points.route == ROUTE_DIRECT), float(NARROW_LIFT), lifted)
+
+
 def is_flat(kind: int, direct: bool, features: int) -> bool:
     """Whether a launch sums directions on the FMA units instead of products on the tensor cores."""
     return direct and features <= 2 and kind in (DISTANCE, LAPLACE)
@@ -216,6 +232,7 @@ def _launch(
     kind: int,
     scaling: Scaling,
     level: Tensor,
+    lift: Tensor,
     precise: bool,
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """For the columns of x, then of y: weighted sums (B, N, d + 1) and value sums (B, 3, N)."""
@@ -229,6 +246,8 @@ def _launch(
     splits = first_splits + second_splits
     partial = scratch((splits, batches, chunks, n_padded, width), points.planar)
     values = scratch((splits, batches, 3, n_padded), points.planar)
+    points = replace(points, sentinels=points.sentinels - lift[:, None])
+    levels = torch.stack([torch.ldexp(level, lift.int()), -lift], -1)
     routes = (*points.routes, ROUTE_SERIES) if kind in SERIES else points.routes
     for route in routes:
         direct = route == ROUTE_DIRECT or points.width == 0
@@ -239,7 +258,7 @@ def _launch(
         k_width = 0 if direct and family == "radial" else points.kernel_width(direct)
         config = pair_configuration(architecture_of(device), family, k_width, width)
         radial_kernel[(batches * (n_padded // config.block_m), splits, chunks)](
-            *points.operands(direct), weights.columns, scaling.rates, level,
+            *points.operands(direct), weights.columns, scaling.rates, levels,
             partial, values, points.route,
             n_padded, points.features, batches, first, first_splits, per_split, NO_DISTANCE[route],
             DIRECT=direct, K=k_width, W=width,
@@ -261,12 +280,13 @@ def _combine(
     blocks: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
     scaling: Scaling,
     level: Tensor,
+    lift: Tensor,
     kind: int,
     unbiased: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Second stage in float64: the statistic and its gradients from the four blocks."""
     n, m = counts
-    g = level.double()
+    g, drop = level.double(), torch.exp2(-lift.double())
     rows = (z[:, :n], z[:, n:])
     sums, drifts = {}, {}
     series = points.route == ROUTE_SERIES
@@ -274,7 +294,8 @@ def _combine(
     for a in (0, 1):
         for b in (0, 1):
             span = slice(_start(n, a), _start(n, a) + counts[a])
-            weighted, values = blocks[b][0][:, span].double(), blocks[b][1][..., span].double()
+            weighted = blocks[b][0][:, span].double() * drop[:, None, None]
+            values = blocks[b][1][..., span].double() * drop[:, None, None]
             padding = counts[a] * (-counts[b] % BLOCK)
             exponential = values[:, 0].sum(1) + padding * g
             if kind == GAUSSIAN and points.direct_features:

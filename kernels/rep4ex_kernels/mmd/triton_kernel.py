@@ -121,6 +121,8 @@ def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
     of k - g and, in flat kernels, those directions. For an unrolled direct Gaussian the first plane
     is zero, its sum of k being the last column of the weighted sums.
 
+    level holds a and the m of coincident points.
+
     Grid (batches * n_padded / BLOCK_M, splits, chunks of weight columns). The first
     ``first_splits`` splits cover the ``first_columns`` columns of x, the others those of y.
     """
@@ -136,9 +138,10 @@ def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
     norms_ptr += batch * n_padded
     weights_ptr += chunk * n_padded * W
     rates_ptr += batch * 2 * BANDWIDTHS
-    level = tl.load(level_ptr + batch)
+    level = tl.load(level_ptr + 2 * batch)
     if DIRECT:
         points_ptr += batch * n_padded * k
+        coincident = tl.load(level_ptr + 2 * batch + 1)
     else:
         points_ptr += batch * n_padded * K
         low_ptr += batch * n_padded * K
@@ -180,7 +183,7 @@ def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
                 value -= level
                 weight = value
                 if DIRECT:  # coincident points have no direction, and a narrow kernel little else
-                    weight = tl.where(m > 0.0, value, 0.0)
+                    weight = tl.where(m > coincident, value, 0.0)
             if FLAT:
                 values += value
                 first += weight * differences(points_ptr, row, col, BLOCK_M, BLOCK_N)

@@ -32,6 +32,8 @@ from torch import Tensor
 
 from rep4ex_kernels._triton_helpers import (
     CHUNK_COLUMNS,
+    NARROW_LIFT,
+    NARROW_MEAN,
     ROUTE_DIRECT,
     ROUTE_SERIES,
     ROUTE_SPLIT,
@@ -152,7 +154,7 @@ def kernel_product(
     shift, level = _tangent(scaled, prepared)
     gain = _gain(prepared)
     # A tangent's slope in units of the shifted kernel; zero where none is removed.
-    slope = torch.where(shift == 0, 0.0, math.e * math.log(2))
+    slope = torch.where(level == 0, 0.0, math.e * math.log(2))
     slope = torch.where(prepared.route == ROUTE_SERIES, gain, slope).float()
     partial = _launch(_shifted(prepared, shift), weights, slope, precise)
     sums = combine_partials(partial, weights)[:, :n].double()
@@ -165,7 +167,9 @@ def kernel_product(
 def _tangent(scaled: Tensor, prepared: PreparedPoints) -> tuple[Tensor, Tensor]:
     """Shift c and level 2^-(mean of m), (B,) in float64: K is near level ln(2) (c - m).
 
-    Both are zero where no tangent is removed; the series removes the one at m = 0 by itself.
+    The level is zero where no tangent is removed; the series removes the one at m = 0 by itself.
+    Narrow kernels are shifted too, so that the values between distant points stay above the least
+    that half precision holds.
     """
     mean = 2 * scaled.double().square().sum(-1).mean(-1)
     removed = (mean <= TANGENT_MEAN) & (prepared.spread <= TANGENT_SPREAD)
@@ -175,7 +179,8 @@ def _tangent(scaled: Tensor, prepared: PreparedPoints) -> tuple[Tensor, Tensor]:
     # Rounded so that the norms' halves of it are exact in float32 at any norm below 2^8.
     shift = torch.round((1 / math.log(2) + mean) * 4096) / 4096
     mean = shift - 1 / math.log(2)
-    shift = torch.where(removed & ~series, shift, 0.0)
+    lifted = torch.where(mean > NARROW_MEAN, float(NARROW_LIFT), 0.0)
+    shift = torch.where(removed & ~series, shift, torch.where(removed | series, 0.0, lifted))
     level = torch.where(removed, torch.exp2(-mean), 0.0)
     return shift, torch.where(series, 1.0, level)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import triton
 
-from rep4ex_kernels.offline.cases import FAST_CAP, PRECISE_CAP
+from rep4ex_kernels.offline.cases import FAST_CAP, PRECISE_CAP, all_cases
+from rep4ex_kernels.offline.compiling import AMD_TARGETS, TARGETS
 from rep4ex_kernels.offline.gate import Row, table
 from rep4ex_kernels.offline.model import ARCHITECTURES
+from rep4ex_kernels.offline.selection import essential
 
 _TEXT = """# Triton kernels, compiled without a GPU
 
@@ -32,13 +34,34 @@ MMD with one Gaussian |
 | ps | predicted picoseconds a pair on the whole device |
 
 For least squares a pair is a product of one row, one feature and one target column. Its solution,
-which is linear in the number of problems only, has no plan and no prediction.
+which is linear in the number of problems only, has no plan and no prediction. "direct k=any" loops
+over the features inside the loop over pairs: the figures count that loop once, so for k features
+they are too small.
+
+## What is compiled
+
+This table, and `make gpu-offline`, hold all {total} cases: every kernel in every form, width and
+mode with the launch parameters of its row. `make gate`, which continuous integration runs, compiles
+{quick} of them: on every architecture each row of the table at least once, each kernel in each mode
+at least once, and on sm_90 every case with a largest ratio. Both fail on the same findings:
+
+- a kernel that does not compile, a stub in place of a kernel, registers in memory, more registers
+  or shared memory than a block may have;
+- special-function results, tensor-core products or float64 products other than planned;
+- a ratio above its cap, on sm_90.
+
+{amd_name}: {amd} cases are compiled by the full form, all with one launch configuration. Checked
+are spills, shared memory and the presence of matrix instructions, from the assembly and the
+metadata in it. No plan and no prediction: the cost model has no AMD rates. {amd_failed} of them
+failed to compile. Nothing was ever run on an AMD GPU.
 
 """
 
 
 def document(rows: list[Row], command: str) -> str:
     """Markdown: what the columns mean, how it was made, and the table."""
+    quick = sum(len(essential(all_cases(target), target)) for target in TARGETS)
+    amd = [row for row in rows if row.target in AMD_TARGETS]
     devices = ", ".join(f"{target}: {a.name}" for target, a in ARCHITECTURES.items())
     text = _TEXT.format(
         command=command,
@@ -47,5 +70,11 @@ def document(rows: list[Row], command: str) -> str:
         devices=devices,
         fast=FAST_CAP,
         precise=PRECISE_CAP,
+        total=len(rows),
+        quick=quick,
+        amd_name=", ".join(AMD_TARGETS),
+        amd=len(amd),
+        amd_failed=sum(any("does not compile" in v for v in row.violations) for row in amd)
+        or "None",
     )
     return text.replace("\\\n", "") + table(rows) + "\n"

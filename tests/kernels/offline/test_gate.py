@@ -202,6 +202,27 @@ def test_every_row_of_the_table_belongs_to_a_case():
         assert rows == {case.row for case in all_cases(target) if case.row}
 
 
+def test_sizes_of_one_compile():
+    # A launch turns an integer argument that is one into a constant; no interpreter does.
+    from rep4ex_kernels.offline.compiling import compile_cases
+
+    ones = ("k", "p", "q", "d", "batches", "first_splits")
+    names = (
+        "mmr direct k=1 W=32 fast", "mmd gaussian direct k=1 W=32 fast", "energy split K=16 W=32 "
+        "precise", "hsic row sums direct k=any", "hsic weights direct k=any W=32 fast",
+        "least squares moments k=1", "least squares solve k=1", "least squares residual",
+    )  # fmt: skip
+    cases = []
+    for case in map(case_named, names):
+        constants = {**case.constants, **{n: 1 for n in ones if n in case.signature}}
+        signature = {n: kind for n, kind in case.signature.items() if n not in ones}
+        cases.append(dataclasses.replace(case, constants=constants, signature=signature))
+    for compiled in compile_cases(cases, "sm_90"):
+        assert not isinstance(compiled, Exception), compiled
+        assert compiled.code.instructions
+        assert compiled.code.stack == 0
+
+
 # The widest HSIC kernel keeps eight registers in memory on sm_120: slower, not wrong.
 @pytest.mark.parametrize(("target", "stack"), [("sm_86", 0), ("sm_89", 0), ("sm_120", 32)])
 def test_the_rows_of_sm_80_serve_smaller_gpus(target, stack):

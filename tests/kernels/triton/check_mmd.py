@@ -60,10 +60,9 @@ def run(device, x, y, kernel, bandwidths, unbiased, precision="precise"):
     return mmd_pass(x, y, kernel, bandwidths, unbiased, precision)
 
 
+# One bandwidth at a time is in check_bandwidths.py.
 CASES = [
-    ("gaussian", [0.1]), ("gaussian", [1.0]), ("gaussian", [10.0]), ("gaussian", [0.3, 1.0, 3.0]),
-    ("laplace", [1.0]), ("laplace", [0.3, 3.0]), ("imq", [1.0]), ("imq", [0.3, 3.0]),
-    ("energy", [1.0]),
+    ("gaussian", [0.3, 1.0, 3.0]), ("laplace", [0.3, 3.0]), ("imq", [0.3, 3.0]), ("energy", [1.0]),
 ]  # fmt: skip
 
 
@@ -87,14 +86,15 @@ def test_value_and_gradients(generator, device, relative_error, n, m, d, kernel,
             assert relative_error(actual, wanted) < 1e-4
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("kernel", ["gaussian", "laplace", "imq", "energy"])
-def test_offset_duplicates_and_a_constant_column(generator, device, relative_error, kernel):
+def test_offset_duplicates_and_a_constant_column(generator, device, relative_error, kernel, scale):
     x, y = samples(generator, 70, 70, 4)
     x[:, 35:] = x[:, :35]
     y[:, :20] = x[:, :20]
     x[..., 3] = y[..., 3] = 2.0
-    x, y = x + 100.0, y + 100.0
-    bandwidths = torch.full((2, 1), 2.0)
+    x, y = (x + 1000.0) * scale, (y + 1000.0) * scale
+    bandwidths = torch.full((2, 1), 2.0 * scale)
     expected = reference(x, y, kernel, bandwidths, False)
     actual = run(device, x, y, kernel, bandwidths, False)
     assert relative_error(actual[0], expected[0]) < 1e-5

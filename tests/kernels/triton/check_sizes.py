@@ -5,14 +5,19 @@ import torch
 
 from rep4ex_kernels import _triton_helpers
 from rep4ex_kernels._triton_table import BLOCK
+from rep4ex_kernels.hsic import reference as hsic_reference
+from rep4ex_kernels.hsic.triton_impl import hsic_pass
 from rep4ex_kernels.mmd import reference as mmd_reference
 from rep4ex_kernels.mmd.triton_impl import mmd_pass
 from rep4ex_kernels.mmr import reference as mmr_reference
 from rep4ex_kernels.mmr.triton_impl import kernel_product
+from rep4ex_kernels.residualize import reference as least_squares_reference
+from rep4ex_kernels.residualize.triton_impl import residualize_pass
 
 
 @pytest.mark.parametrize(
-    ("batch", "n", "k", "d"), [(1, 5000, 2, 3), (1, 257, 4, 128), (400, 24, 3, 2)]
+    ("batch", "n", "k", "d"),
+    [(1, 1000, 4, 8), (1, 5000, 2, 3), (1, 257, 4, 128), (1, 65, 64, 128), (400, 24, 3, 2)],
 )
 def test_mmr(generator, device, relative_error, batch, n, k, d):
     points = torch.randn(batch, n, k, generator=generator)
@@ -22,11 +27,14 @@ def test_mmr(generator, device, relative_error, batch, n, k, d):
     assert relative_error(actual, mmr_reference.kernel_product(points, values, bandwidth)) < 1e-5
 
 
-@pytest.mark.parametrize(("batch", "n", "m", "d"), [(1, 2400, 2600, 2), (100, 17, 24, 3)])
+@pytest.mark.parametrize(
+    ("batch", "n", "m", "d"),
+    [(1, 2400, 2600, 2), (1, 1000, 65, 3), (1, 65, 63, 64), (1, 63, 40, 128), (100, 17, 24, 3)],
+)
 def test_mmd(generator, device, relative_error, batch, n, m, d):
     x = torch.randn(batch, n, d, generator=generator)
     y = torch.randn(batch, m, d, generator=generator) + 0.3
-    widths = 0.5 + torch.rand(batch, 1, generator=generator)
+    widths = d**0.5 * (0.5 + torch.rand(batch, 1, generator=generator))
     a, b = x.double().requires_grad_(), y.double().requires_grad_()
     expected = mmd_reference.mmd2(a, b, "gaussian", widths, False)
     gradients = torch.autograd.grad(expected.sum(), (a, b))
@@ -34,6 +42,30 @@ def test_mmd(generator, device, relative_error, batch, n, m, d):
     assert relative_error(actual[0], expected.detach()) < 1e-5
     assert relative_error(actual[1], gradients[0]) < 1e-4
     assert relative_error(actual[2], gradients[1]) < 1e-4
+
+
+@pytest.mark.parametrize(("batch", "n"), [(1, 1000), (50, 24)])
+def test_hsic(generator, device, relative_error, batch, n):
+    x = torch.randn(batch, n, 2, generator=generator)
+    y = torch.randn(batch, n, 2, generator=generator) + torch.sin(2 * x)
+    widths = [0.5 + torch.rand(batch, generator=generator) for _ in range(2)]
+    a, b = x.double().requires_grad_(), y.double().requires_grad_()
+    expected = hsic_reference.hsic(a, b, *widths, False)
+    gradients = torch.autograd.grad(expected.sum(), (a, b))
+    actual = hsic_pass(*[t.to(device) for t in (x, y, *widths)], False)
+    assert relative_error(actual[0], expected.detach()) < 1e-5
+    assert relative_error(actual[1], gradients[0]) < 1e-4
+    assert relative_error(actual[2], gradients[1]) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("batch", "n", "k", "d"), [(1, 1000, 2, 3), (1, 5000, 1, 1), (1, 130, 64, 128), (400, 8, 2, 2)]
+)
+def test_least_squares(generator, device, relative_error, batch, n, k, d):
+    actions = torch.randn(batch, n, k, generator=generator)
+    phi = torch.randn(batch, n, d, generator=generator) + actions[..., :1]
+    residual, _ = residualize_pass(phi.to(device), actions.to(device), 0.0, None)
+    assert relative_error(residual, least_squares_reference.residualize(phi, actions)[0]) < 1e-5
 
 
 def test_offsets_inside_a_problem_fit_in_32_bits():
