@@ -93,8 +93,9 @@ def run(
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
         return
-    if until_decided:
-        with ProgressWatcher(Console(stderr=True)) as watcher:
+    decision = None
+    with ProgressWatcher(Console(stderr=True)) as watcher:
+        if until_decided:
             result, decision = run_until_decided(
                 loaded,
                 out or Path("runs") / f"{loaded.name}-{'-'.join(until_decided)}",
@@ -106,28 +107,25 @@ def run(
                 workers=workers,
                 watcher=watcher,
             )
-        if as_json:
-            click.echo(run_json(result, decision))
         else:
-            print_leaderboard(result.records, make_console())
-            click.echo(decision_text(decision, *until_decided))
-        sys.exit(1 if result.failed else 0)
-    with ProgressWatcher(Console(stderr=True)) as watcher:
-        result = run_suite(
-            loaded,
-            out or Path("runs") / loaded.name,
-            scenarios=scenarios,
-            methods=methods,
-            seeds=seeds,
-            timeout_seconds=timeout,
-            device=device,
-            workers=workers,
-            watcher=watcher,
-        )
+            result = run_suite(
+                loaded,
+                out or Path("runs") / loaded.name,
+                scenarios=scenarios,
+                methods=methods,
+                seeds=seeds,
+                timeout_seconds=timeout,
+                device=device,
+                workers=workers,
+                watcher=watcher,
+            )
     if as_json:
-        click.echo(run_json(result))
+        click.echo(run_json(result, decision))
+        sys.exit(1 if result.failed else 0)
+    print_leaderboard(result.records, make_console())
+    if until_decided and decision is not None:
+        click.echo(decision_text(decision, *until_decided))
     else:
-        print_leaderboard(result.records, make_console())
         click.echo(f"report: {result.folder / 'report.html'}")
     sys.exit(1 if result.failed else 0)
 

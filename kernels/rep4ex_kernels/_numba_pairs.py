@@ -129,34 +129,15 @@ def accumulate_differences(
 
 
 @njit(fastmath=True)
-def gaussian_line(x: Any, i: Any, y: Any, start: Any, scale: Any, out: Any) -> None:
-    """out[j] = exp2(scale |x_i - y_(start + j)|^2); up to four features in one loop."""
-    count, k = len(out), len(x)
-    stop = start + count
-    if k == 1:
-        x0, y0 = x[0, i], y[0, start:stop]
-        for j in range(count):
-            d0 = x0 - y0[j]
-            out[j] = exp2(d0 * d0 * scale)
-    elif k == 2:
-        x0, x1, y0, y1 = x[0, i], x[1, i], y[0, start:stop], y[1, start:stop]
-        for j in range(count):
-            d0, d1 = x0 - y0[j], x1 - y1[j]
-            out[j] = exp2((d0 * d0 + d1 * d1) * scale)
-    elif k == 4:
-        x0, x1, x2, x3 = x[0, i], x[1, i], x[2, i], x[3, i]
-        y0, y1, y2, y3 = y[0, start:stop], y[1, start:stop], y[2, start:stop], y[3, start:stop]
-        for j in range(count):
-            d0, d1, d2, d3 = x0 - y0[j], x1 - y1[j], x2 - y2[j], x3 - y3[j]
-            out[j] = exp2((d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3) * scale)
-    else:
-        squares(x, i, y, start, out)
-        for j in range(count):
-            out[j] = exp2(out[j] * scale)
+def gaussian_one(x: Any, i: Any, y: Any, start: Any, scale: Any, out: Any) -> None:
+    """out[j] = exp2(scale |x_i - y_(start + j)|^2)."""
+    squares(x, i, y, start, out)
+    for j in range(len(out)):
+        out[j] = exp2(out[j] * scale)
 
 
 @njit(fastmath=True)
-def gaussian_rows(x: Any, i: Any, y: Any, start: Any, scale: Any, w: Any, count: Any) -> None:
+def gaussian_four(x: Any, i: Any, y: Any, start: Any, scale: Any, w: Any, count: Any) -> None:
     """w[g, j] = exp2(scale |x_(i + g) - y_(start + j)|^2) for four rows; reads y_j once for all."""
     stop = start + count
     w0, w1, w2, w3 = w[0, :count], w[1, :count], w[2, :count], w[3, :count]
@@ -194,14 +175,27 @@ def gaussian_rows(x: Any, i: Any, y: Any, start: Any, scale: Any, w: Any, count:
             w3[j] = exp2((e0 * e0 + e1 * e1 + e2 * e2 + e3 * e3) * scale)
     else:
         for g in range(GROUP):
-            gaussian_line(x, i + g, y, start, scale, w[g, :count])
+            gaussian_one(x, i + g, y, start, scale, w[g, :count])
+
+
+@njit(fastmath=True)
+def gaussian_rows(
+    x: Any, i: Any, rows: Any, y: Any, start: Any, scale: Any, w: Any, count: Any
+) -> None:
+    """w[g, j] = exp2(scale |x_(i + g) - y_(start + j)|^2) of a group; 0 from row `rows` on."""
+    if rows == GROUP:
+        gaussian_four(x, i, y, start, scale, w, count)
+        return
+    for g in range(rows):
+        gaussian_one(x, i + g, y, start, scale, w[g, :count])
+    w[rows:, :count] = np.float32(0)
 
 
 @njit(fastmath=True)
 def narrow_gaussian_rows(
     x: Any, i: Any, y: Any, start: Any, count: Any, scale: Any, v: Any, vi: Any, acc: Any, out: Any
 ) -> None:
-    """`gaussian_rows` and `accumulate` in one loop, for at most two features and two columns.
+    """`gaussian_four` and `accumulate` in one loop, for at most two features and two columns.
 
     vi, acc and out have two columns; where v has one, that of vi holds zeros and those of acc and
     out hold nothing of use.
@@ -290,13 +284,7 @@ def weigh(
     mode: Any, x: Any, i: Any, y: Any, start: Any, w: Any, scales: Any, factors: Any, steps: Any,
     spare: Any,
 ) -> Any:  # fmt: skip
-    """w[j] = weight of x_i and y_(start + j); returns the sum of the kernel over the row.
-
-    GAUSSIAN, of which nobody asks it, returns zero.
-    """
-    if mode == GAUSSIAN:
-        gaussian_line(x, i, y, start, scales[0], w)
-        return np.float32(0)
+    """w[j] = weight of x_i and y_(start + j), not GAUSSIAN; returns the sum of the kernel."""
     squares(x, i, y, start, w)
     if mode == ROOT:
         return root_row(w)
@@ -342,19 +330,17 @@ def pair_sums(  # noqa: PLR0912 (one loop nest; calls between its levels would c
                 if narrow and rows == GROUP:
                     narrow_gaussian_rows(x, i, y, column, count, scales[0], u, vi, acc, tile)
                 else:
-                    if mode == GAUSSIAN and rows == GROUP:
-                        gaussian_rows(x, i, y, column, scales[0], w, count)
+                    if mode == GAUSSIAN:
+                        gaussian_rows(x, i, rows, y, column, scales[0], w, count)
                     else:
-                        for g in range(GROUP):
+                        w[rows:, :count] = np.float32(0)
+                        for g in range(rows):
                             line = w[g, :count]
-                            if g >= rows:
-                                line[:] = np.float32(0)
-                                continue
                             part = weigh(
                                 mode, x, i + g, y, column, line, scales, factors, steps, spare
                             )
                             value += (2.0 if symmetric and both else 1.0) * part
-                            if mode != GAUSSIAN and not both:
+                            if not both:
                                 line[i + g - column] = np.float32(0)
                     if differences:
                         accumulate_differences(w, count, u, column, vi, acc, tile, both)

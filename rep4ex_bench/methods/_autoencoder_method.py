@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.method import Method, resolve_device
 from rep4ex_bench.methods._two_stage import (
     Code,
     FittedTwoStage,
@@ -59,6 +59,13 @@ class AutoencoderCode:
         return self.network.encode(features)
 
 
+def check_training(method: Method) -> None:
+    """Raise `ParameterError` if what says how to train lies outside its domain."""
+    method.require_choice("autoencoder", tuple(AUTOENCODERS))
+    method.require_integer("hidden", 1)
+    method.require_integer("steps", 1)
+
+
 class AutoencoderMethod(TwoStageMethod):
     """Base of methods that train autoencoders."""
 
@@ -69,9 +76,7 @@ class AutoencoderMethod(TwoStageMethod):
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         super().check_parameters()
-        self.require_choice("autoencoder", tuple(AUTOENCODERS))
-        self.require_integer("hidden", 1)
-        self.require_integer("steps", 1)
+        check_training(self)
 
     @property
     @abstractmethod

@@ -14,11 +14,10 @@ import torch
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.method import OracleMethod, resolve_device
-from rep4ex_bench.methods._autoencoder_method import certified_codes
+from rep4ex_bench.methods._autoencoder_method import certified_codes, check_training
 from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
 from rep4ex_bench.scenario import Oracle
 from rep4ex_bench.second_stage.choice import REGRESSORS
-from rep4ex_bench.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.training.latent_loss import LatentLoss
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import train_stack
@@ -55,9 +54,7 @@ class Rep4ExOraclePenalty(OracleMethod):
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         self.require_number("penalty_weight", 0.0)
-        self.require_choice("autoencoder", tuple(AUTOENCODERS))
-        self.require_integer("hidden", 1)
-        self.require_integer("steps", 1)
+        check_training(self)
         self.require_choice("second_stage", tuple(REGRESSORS))
 
     def fit_with_oracle(

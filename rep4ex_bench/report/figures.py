@@ -11,6 +11,7 @@ A value that does not exist or is not finite is None: a gap in a line, never a n
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -43,16 +44,7 @@ def figures(
     paths = _paths(records, predictions, order, path_numbers)
     return {
         "sweeps": sweeps(records, order),
-        "methods": [
-            {
-                "label": look.label,
-                "role": look.role,
-                "colour": look.colour,
-                "symbol": look.symbol,
-                "dash": look.dash,
-            }
-            for look in looks.values()
-        ],
+        "methods": [asdict(look) for look in looks.values()],
         "scenarios": [
             {
                 "label": scenario,

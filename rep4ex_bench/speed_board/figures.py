@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -27,22 +28,12 @@ def figures(summary: SpeedSummary, looks: dict[str, Appearance]) -> dict[str, An
         summary: of the run.
         looks: of every contender.
     """
-    methods = [
-        {
-            "label": look.label,
-            "role": look.role,
-            "colour": look.colour,
-            "symbol": look.symbol,
-            "dash": look.dash,
-        }
-        for look in looks.values()
-    ]
     good = _measured(summary, {label: index for index, label in enumerate(looks)})
     families = [rows for _, rows in good.groupby("family", sort=False)]
     curves = [rows for rows in families if rows["n"].nunique() > 1]
     kinds = [rows for _, rows in good.groupby("kind", sort=False)]
     return {
-        "methods": methods,
+        "methods": [asdict(look) for look in looks.values()],
         "scaling": [_scaling(rows) for rows in curves],
         "memory": [_memory(rows) for rows in curves],
         "error": [_error(rows) for rows in kinds],

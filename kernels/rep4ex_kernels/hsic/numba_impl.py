@@ -20,7 +20,7 @@ from rep4ex_kernels._numba_pairs import (
     GROUP,
     ROWS,
     accumulate,
-    gaussian_line,
+    gaussian_rows,
 )
 from rep4ex_kernels._numba_run import Array, Weighting, across, symmetric, with_ones
 from rep4ex_kernels._threads import sum_in_threads
@@ -132,14 +132,10 @@ def centred_sums(
             tile_y[:, :count] = np.float32(0)
             for i in range(row, last, GROUP):
                 rows = min(GROUP, last - i)
-                for g in range(GROUP):
-                    if g >= rows:
-                        K[g, :count] = np.float32(0)
-                        L[g, :count] = np.float32(0)
-                        continue
+                gaussian_rows(points_x, i, rows, points_x, column, scale_x, K, count)
+                gaussian_rows(points_y, i, rows, points_y, column, scale_y, L, count)
+                for g in range(rows):
                     kg, lg = K[g, :count], L[g, :count]
-                    gaussian_line(points_x, i + g, points_x, column, scale_x, kg)
-                    gaussian_line(points_y, i + g, points_y, column, scale_y, lg)
                     if unbiased and not both:
                         kg[i + g - column] = np.float32(0)
                         lg[i + g - column] = np.float32(0)
