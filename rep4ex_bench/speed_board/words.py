@@ -14,8 +14,10 @@ from rep4ex_bench.speed_board.workloads import CLOCKS
 
 _RATES = {
     "exp2_per_second": "exponentials a second",
+    "rsqrt_per_second": "reciprocal square roots a second",
     "matmul_flops_per_second": "floating-point operations a second in matrix products",
     "copy_bytes_per_second": "bytes copied a second",
+    "cached_copy_bytes_per_second": "bytes copied a second in a cache",
 }
 
 
@@ -36,6 +38,8 @@ def speedup_text(row: dict[Any, Any]) -> str:
 
 def resolution_text(summary: SpeedSummary) -> str:
     """Return what ratios the run can resolve."""
+    if summary.table.empty:
+        return "No workload was measured."
     found = summary.table.drop_duplicates("workload")[["workload", "resolution"]].dropna()
     if found.empty:
         return "Too few rounds: this run cannot say what ratios it resolves."

@@ -39,6 +39,7 @@ def speed_record(**changes: Any) -> Record:
         "fit_seconds": math.nan,
         "predict_seconds": math.nan,
         "peak_memory_bytes": -1,
+        "group_size": 1,
         "device": "cpu",
         "backend": "",
         "threads": 1,
