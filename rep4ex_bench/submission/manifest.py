@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -37,6 +38,14 @@ class FileEntry(_Part):
 
     sha256: Sha256
     size: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, contents: Mapping[str, bytes]) -> dict[str, FileEntry]:
+        """Return the entries of files by their path in the bundle."""
+        return {
+            path: cls(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+            for path, content in contents.items()
+        }
 
 
 class ScenarioEntry(_Part):

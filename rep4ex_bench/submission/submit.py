@@ -8,7 +8,6 @@ A new version of an entry lies beside the old ones; nothing is ever removed or o
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -98,10 +97,7 @@ def submit(
         source=source,
         seeds=sorted({int(seed) for seed in records["seed"]}),
         environment=_environment(records),
-        files={
-            path: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-            for path, content in contents.items()
-        },
+        files=FileEntry.of(contents),
     )
     bundle = Bundle(manifest, manifest.digest(), contents)
     _, faults = score_bundle(bundle)

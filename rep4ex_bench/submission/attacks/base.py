@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from abc import ABC, abstractmethod
@@ -147,11 +146,7 @@ class Workshop:
 
 def rehashed(manifest: Manifest, contents: Mapping[str, bytes], **changes: Any) -> Bundle:
     """Return a bundle whose manifest lists just these contents."""
-    files = {
-        name: FileEntry(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
-        for name, content in contents.items()
-    }
-    new = manifest.model_copy(update={"files": files, **changes})
+    new = manifest.model_copy(update={"files": FileEntry.of(contents), **changes})
     return Bundle(new, new.digest(), dict(contents))
 
 
