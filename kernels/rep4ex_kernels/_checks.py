@@ -121,6 +121,9 @@ def working_dtype(*tensors: Tensor) -> torch.dtype:
 
 def leading_shape(**tensors: Tensor) -> torch.Size:
     """Return the broadcast leading shape of (..., n, columns) tensors."""
+    first, *others = (t.shape[:-2] for t in tensors.values())
+    if all(shape == first for shape in others):  # broadcasting is slow
+        return first
     try:
         return torch.Size(torch.broadcast_shapes(*(t.shape[:-2] for t in tensors.values())))
     except RuntimeError as error:

@@ -22,7 +22,14 @@ BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 # Ops with a compiled CPU path, and the widest (points + values; rank x columns for the factorised
 # penalty) for which it beats torch's matrix products; wider problems are bound by the product,
 # where the library is better.
-_NUMBA_MAX_WIDTH = {"mmr": 32, "mmd": 20, "energy": 24, "hsic": 40, "invariance_penalty": 128}
+_NUMBA_MAX_WIDTH = {
+    "residualize": 64,
+    "mmr": 32,
+    "mmd": 20,
+    "energy": 24,
+    "hsic": 40,
+    "invariance_penalty": 128,
+}
 _TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})
 # Its small Cholesky factorisation lives in the registers of one block.
 _TRITON_MAX_WIDTH = {"residualize": 64}
@@ -68,18 +75,20 @@ def choose_backend(
     return "torch"
 
 
-def float64_backend(op: str, request: str) -> str:
-    """Return the backend of a problem that is too badly conditioned for float32.
+BANDWIDTH = (
+    "the bandwidth is so wide or so narrow for these data that float32 does not give the accuracy "
+    "promised"
+)
+
+
+def torch_instead(op: str, request: str, why: str) -> str:
+    """Return the backend of a problem that the compiled CPU path must leave to torch.
 
     Raises:
-        BackendError: a backend was forced that computes in float32.
+        BackendError: numba was forced.
     """
     if request == "numba":
-        raise BackendError(
-            f"backend 'numba' cannot run {op}: the bandwidth is so wide or so narrow for these "
-            "data that float32 does not give the accuracy promised; use backend='torch', which "
-            "computes such problems in float64"
-        )
+        raise BackendError(f"backend 'numba' cannot run {op}: {why}; use backend='torch'")
     return "torch"
 
 

@@ -11,7 +11,7 @@ them to the accuracy of an orthogonal factorisation.
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,9 +23,9 @@ from rep4ex_kernels.errors import RankDeficientWarning
 DEPENDENT = 2.5e-13
 # Least eigenvalue of a Gram matrix of unit diagonal from which one whitening is as good as two: it
 # loses the condition squared, 1e-16 / 1e-4.
-_EASY = 1e-4
+EASY = 1e-4
 # Spread of a constant column after centring, in units of its mean: rounding of float64 only.
-_CONSTANT = 1e-14
+CONSTANT = 1e-14
 
 
 class NormalEquations(NamedTuple):
@@ -60,7 +60,7 @@ def normal_equations(
     if ridge:
         gram = gram + ridge * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     total = actions.shape[1] if weights is None else weights.sum(-1, dtype=torch.float64)[:, None]
-    floor = total * (_CONSTANT * mean[:, 0]).square()
+    floor = total * (CONSTANT * mean[:, 0]).square()
     inverse, pivots = _inverse(gram, floor, warn)
     if warn and may_ask(gram):
         warn_of_rounding(within_rounding(pivots, mean, gram, total, torch.finfo(actions.dtype).eps))
@@ -224,7 +224,16 @@ def within_rounding(
     They are kept, so the residual is that of the data as given, but their coefficients are noise.
     """
     variance = gram.diagonal(dim1=-2, dim2=-1) / total
-    return pivots < (2 * eps) ** 2 * (1 + mean[:, 0].square() / variance)
+    near: Tensor = pivots < rounding_distance(mean[:, 0].square() / variance, eps)
+    return near
+
+
+def rounding_distance(relative_mean: Any, eps: float) -> Any:
+    """Return the squared distance of a unit column, centred, that its rounding alone makes.
+
+    relative_mean is its squared mean over its variance: a tensor or an array.
+    """
+    return (2 * eps) ** 2 * (1 + relative_mean)
 
 
 def warn_of_rounding(near: Tensor) -> None:
@@ -261,7 +270,7 @@ def orthonormal_basis(actions: Tensor, warn: bool = True) -> Tensor:
     wide = actions.to(torch.float64)
     mean = wide.mean(1, keepdim=True)
     basis = wide - mean
-    floor = actions.shape[1] * (_CONSTANT * mean[:, 0]).square()
+    floor = actions.shape[1] * (CONSTANT * mean[:, 0]).square()
     gram = basis.mT @ basis
     scale, constant = _scaling(gram, floor)
     basis = basis * torch.where(constant, 0.0, scale)[:, None]
@@ -272,7 +281,7 @@ def orthonormal_basis(actions: Tensor, warn: bool = True) -> Tensor:
         basis, _ = _triangular_basis(_centred(basis))
     else:
         basis, least = _whitened(basis)
-        if not bool((least > _EASY).all()):
+        if not bool((least > EASY).all()):
             # No pivot is below the least eigenvalue: only here can there be anything to warn of.
             if warn:
                 _inverse(gram, floor, warn)

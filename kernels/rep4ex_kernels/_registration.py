@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,9 +31,30 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def known_signature(forward: Callable[P, R]) -> Callable[P, R]:
+    """Keep the signature of an autograd function's `forward`.
+
+    Torch asks for it at every call, and working it out costs more than a small op.
+    """
+    forward.__signature__ = inspect.signature(forward)  # type: ignore[attr-defined]
+    return forward
+
+
 def apply(function: type[torch.autograd.Function], *args: Any) -> Any:
     """Apply an autograd function (torch leaves its `apply` untyped)."""
     return function.apply(*args)
+
+
+def runs_eagerly(*tensors: Tensor | None) -> bool:
+    """Say whether torch operations on the tensors run as they are called.
+
+    Then an op may take its short way: no custom operators and one autograd function. Under
+    torch.compile, torch.func or a dispatch mode, and for subclasses of tensors, it may not.
+    """
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    plain = all(t is None or type(t) in (Tensor, torch.nn.Parameter) for t in tensors)
+    return plain and torch._C._len_torch_dispatch_stack() == 0
 
 
 def register_batched_vmap(op: Any) -> None:
@@ -70,6 +92,7 @@ class FirstDerivativeOnly(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(gradient: Tensor, x: Tensor, y: Tensor, name: str) -> Tensor:
         """Return the gradient as it is."""
         return gradient.view_as(gradient)

@@ -67,6 +67,8 @@ def own_threads(function: Callable[P, R]) -> Callable[P, R]:
 
 def sum_in_threads(blocks: int, work: Callable[[int, int], tuple[Any, ...]]) -> list[Any]:
     """Call work(first, stride) once a thread, for all blocks; return the sum of each result."""
+    if blocks <= 1:
+        return list(work(0, 1))
     with serial_torch() as threads:
         count = min(threads, blocks)
         if count <= 1:

@@ -15,7 +15,7 @@ from rep4ex_kernels._checks import (
     leading_shape,
     working_dtype,
 )
-from rep4ex_kernels._registration import FirstDerivativeOnly, apply
+from rep4ex_kernels._registration import FirstDerivativeOnly, apply, known_signature
 from rep4ex_kernels.errors import KernelInputError
 
 
@@ -81,6 +81,7 @@ class _WithGradients(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(
         x: Tensor, y: Tensor, value: Tensor, grad_x: Tensor, grad_y: Tensor, name: str
     ) -> Tensor:

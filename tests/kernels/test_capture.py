@@ -92,7 +92,7 @@ def bodies(x, y, wide, h):
     hsic, product = hsic_op._hsic_op._init_fn, mmr_op._kernel_product_op._init_fn
     adjoint = residualize_op._adjoint_op._init_fn
     return {
-        "basis": lambda: mmr_op._basis_op._init_fn(y),
+        "basis": lambda: mmr_op._basis_op._init_fn(y, "auto"),
         "mmr": lambda: product(y, wide, h, "precise", "triton"),
         "mmr fast": lambda: product(y, wide, h, "fast", "triton"),
         "mmd": lambda: mmd(x, y, "gaussian", h[:, None].repeat(1, 3), True, "precise", "triton"),
@@ -101,7 +101,7 @@ def bodies(x, y, wide, h):
         "energy": lambda: energy(x, y, True, "precise", "triton"),
         "hsic": lambda: hsic(x, y, h, h, True, "precise", "triton"),
         "residualize": lambda: residualize_op._residualize_op._init_fn(x, y, 0.0, None, "triton"),
-        "adjoint": lambda: adjoint(x, x[:, : y.shape[2] + 1], y, 0.0, None),
+        "adjoint": lambda: adjoint(x, x[:, : y.shape[2] + 1], y, 0.0, None, "auto"),
         "median": lambda: bandwidth_op._median_op._init_fn(x),
     }
 

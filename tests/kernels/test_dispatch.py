@@ -31,7 +31,9 @@ def test_forced_numba_raises_where_it_cannot_run(monkeypatch):
     with pytest.raises(BackendError, match="computes in float32"):
         energy_distance(x.double(), x.double(), backend="numba")
     with pytest.raises(BackendError, match="no such path"):
-        residualize(x, x, backend="numba")
+        mmd2(x, x, "laplace", 1.0, backend="numba")
+    with pytest.raises(BackendError, match="columns of the actions are constant or all but"):
+        residualize(x, torch.ones(9, 2), backend="numba")
     monkeypatch.setattr(dispatch, "_installed", lambda module: False)
     with pytest.raises(BackendError, match="numba is not installed; pip install"):
         energy_distance(x, x, backend="numba")

@@ -130,8 +130,8 @@ def op_inputs():
     ops = torch.ops.rep4ex
     return {
         "residualize": (ops.residualize, (x, y.detach(), 0.1, None, "torch")),
-        "adjoint": (ops.residualize_adjoint, (x, inputs(2)[:, :3], y.detach(), 0.1, None)),
-        "basis": (ops.action_basis, (y.detach(),)),
+        "adjoint": (ops.residualize_adjoint, (x, inputs(2)[:, :3], y.detach(), 0.1, None, "auto")),
+        "basis": (ops.action_basis, (y.detach(), "auto")),
         "product": (ops.kernel_product, (y.detach(), x.detach().double(), one, "precise", "auto")),
         "mmd": (ops.mmd_pass, (x, y, "gaussian", one[:, None], True, "precise", "auto")),
         "energy": (ops.energy_pass, (x, y, False, "precise", "auto")),

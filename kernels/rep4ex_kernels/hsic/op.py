@@ -14,10 +14,11 @@ from rep4ex_kernels._checks import (
 )
 from rep4ex_kernels._conditioning import gradient_needs_float64
 from rep4ex_kernels._dispatch import (
+    BANDWIDTH,
     choose_backend,
-    float64_backend,
     implementation,
     requested_backend,
+    torch_instead,
 )
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
 from rep4ex_kernels._threads import own_threads
@@ -110,7 +111,7 @@ def _hsic_op(
     if name != "triton" and any(
         gradient_needs_float64(points, width[:, None], precision) for points, width in pairs
     ):
-        dtype, name = torch.float64, float64_backend("hsic", request)
+        dtype, name = torch.float64, torch_instead("hsic", request, BANDWIDTH)
     run = implementation("hsic", name).hsic_pass
     widths = (bandwidth_x.to(dtype), bandwidth_y.to(dtype))
     results = run(a.to(dtype), b.to(dtype), *widths, unbiased, precision)

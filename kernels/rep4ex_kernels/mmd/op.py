@@ -10,10 +10,11 @@ from torch import Tensor
 from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite, check_positive
 from rep4ex_kernels._conditioning import gradient_needs_float64
 from rep4ex_kernels._dispatch import (
+    BANDWIDTH,
     choose_backend,
-    float64_backend,
     implementation,
     requested_backend,
+    torch_instead,
 )
 from rep4ex_kernels._radial import CLOSE_PAIRS
 from rep4ex_kernels._registration import full_precision, register_batched_vmap
@@ -129,7 +130,7 @@ def _mmd_op(
     if name != "triton" and (
         close or gradient_needs_float64(torch.cat([a, b], dim=1), bandwidths, precision)
     ):
-        dtype, name = torch.float64, float64_backend(op, request)
+        dtype, name = torch.float64, torch_instead(op, request, BANDWIDTH)
     run = implementation("mmd", name).mmd_pass
     results = run(a.to(dtype), b.to(dtype), kernel, bandwidths.to(dtype), unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)

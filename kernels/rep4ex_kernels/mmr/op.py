@@ -28,16 +28,23 @@ from rep4ex_kernels._checks import (
 )
 from rep4ex_kernels._conditioning import needs_float64
 from rep4ex_kernels._dispatch import (
+    BANDWIDTH,
     choose_backend,
-    float64_backend,
     implementation,
     requested_backend,
+    torch_instead,
 )
-from rep4ex_kernels._least_squares import orthonormal_basis
-from rep4ex_kernels._registration import apply, full_precision, register_batched_vmap
+from rep4ex_kernels._registration import (
+    apply,
+    full_precision,
+    known_signature,
+    register_batched_vmap,
+    runs_eagerly,
+)
 from rep4ex_kernels._threads import own_threads
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.mmr import reference
+from rep4ex_kernels.residualize.paths import action_basis
 
 STATISTICS = ("v", "u")
 
@@ -90,8 +97,10 @@ def mmr_penalty(
     flat_phi, flat_a = flatten_leading(phi, leading, dtype), flatten_leading(a, leading, dtype)
     if request == "reference":
         value = reference.mmr_penalty(flat_phi, flat_a, h, statistic)
+    elif statistic == "v" and runs_eagerly(flat_phi, flat_a):
+        value = apply(_Eager, flat_phi, flat_a, h, precision, request)
     else:
-        points, basis = _basis_op(flat_a)
+        points, basis = _basis_op(flat_a, request)
         value = penalty_on_basis(flat_phi, points, basis, h, statistic, precision, request)
     return value.to(dtype).reshape(leading)
 
@@ -140,22 +149,21 @@ def projected_diagonal(basis: Tensor, kernel_basis: Tensor) -> Tensor:
     return 1 - 2 * (basis * kernel_basis).sum(2) + (basis @ middle * basis).sum(2)
 
 
-@torch.library.custom_op("rep4ex::action_basis", mutates_args=())
-def _basis_op(actions: Tensor) -> tuple[Tensor, Tensor]:
+def _basis(actions: Tensor, request: str) -> tuple[Tensor, Tensor]:
     check_finite("actions", actions)
-    wide = actions.to(torch.float64)
-    points = (wide - wide.mean(1, keepdim=True)).to(actions.dtype)
-    return points.contiguous(), orthonormal_basis(actions)
+    return action_basis(actions, request)
+
+
+_basis_op = torch.library.custom_op("rep4ex::action_basis", _basis, mutates_args=())
 
 
 @_basis_op.register_fake
-def _(actions: Tensor) -> tuple[Tensor, Tensor]:
+def _(actions: Tensor, request: str) -> tuple[Tensor, Tensor]:
     batches, n, k = actions.shape
     return torch.empty_like(actions), actions.new_empty(batches, n, k + 1, dtype=torch.float64)
 
 
-@torch.library.custom_op("rep4ex::kernel_product", mutates_args=())
-def _kernel_product_op(
+def _kernel_product(
     points: Tensor, values: Tensor, bandwidth: Tensor, precision: str, request: str
 ) -> Tensor:
     """K values in float64, computed in the dtype of the points where that is accurate enough."""
@@ -165,12 +173,17 @@ def _kernel_product_op(
     width = points.shape[-1] + values.shape[-1]
     name = choose_backend("mmr", request, points.device, dtype, width)
     if name != "triton" and needs_float64(points, bandwidth, precision):
-        dtype, name = torch.float64, float64_backend("mmr", request)
+        dtype, name = torch.float64, torch_instead("mmr", request, BANDWIDTH)
     run = implementation("mmr", name).kernel_product
     product: Tensor = run(
         points.to(dtype), values.to(dtype).contiguous(), bandwidth.to(dtype), precision
     )
     return product.to(torch.float64)
+
+
+_kernel_product_op = torch.library.custom_op(
+    "rep4ex::kernel_product", _kernel_product, mutates_args=()
+)
 
 
 @_kernel_product_op.register_fake
@@ -182,6 +195,13 @@ register_batched_vmap(_basis_op)
 register_batched_vmap(_kernel_product_op)
 
 
+def _project(phi: Tensor, basis: Tensor) -> Tensor:
+    """Return P phi (B, n, d) in float64."""
+    wide = phi.to(torch.float64)
+    wide = wide - wide.mean(1, keepdim=True)  # exact where the mean is large
+    return torch.baddbmm(wide, basis, basis.mT @ wide, alpha=-1)
+
+
 class _Residual(torch.autograd.Function):
     """P phi in float64; P is symmetric, so the backward pass is the forward pass.
 
@@ -191,10 +211,9 @@ class _Residual(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(phi: Tensor, basis: Tensor) -> Tensor:
-        wide = phi.to(torch.float64)
-        wide = wide - wide.mean(1, keepdim=True)  # exact where the mean is large
-        return torch.baddbmm(wide, basis, basis.mT @ wide, alpha=-1)
+        return _project(phi, basis)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -214,6 +233,7 @@ class _KernelProduct(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(
         points: Tensor, values: Tensor, bandwidth: Tensor, precision: str, request: str
     ) -> Tensor:
@@ -243,6 +263,7 @@ class _QuadraticForm(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(residual: Tensor, product: Tensor) -> Tensor:
         return (residual * product).sum((-1, -2))
 
@@ -254,3 +275,29 @@ class _QuadraticForm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (product,) = ctx.saved_tensors
         return 2 * grads[0][..., None, None] * product, None
+
+
+class _Eager(torch.autograd.Function):
+    """The V-statistic in one function, without custom operators; the second order as elsewhere."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, phi: Tensor, actions: Tensor, bandwidth: Tensor, precision: str, request: str
+    ) -> Tensor:
+        points, basis = _basis(actions, request)
+        residual = _project(phi, basis)
+        product = _kernel_product(points, residual, bandwidth, precision, request)
+        ctx.save_for_backward(phi, points, basis, bandwidth, product)
+        ctx.precision, ctx.request = precision, request
+        return (residual * product).sum((1, 2)) / phi.shape[1] ** 2
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        phi, points, basis, bandwidth, product = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative may follow
+            value = penalty_on_basis(phi, points, basis, bandwidth, "v", ctx.precision, ctx.request)
+            (gradient,) = torch.autograd.grad(value, phi, grads[0], create_graph=True)
+        else:
+            scale = grads[0][:, None, None] * (2 / phi.shape[1] ** 2)
+            gradient = (_project(product, basis) * scale).to(phi.dtype)
+        return gradient, None, None, None, None

@@ -18,13 +18,21 @@ from rep4ex_kernels._checks import (
     leading_shape,
     working_dtype,
 )
-from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
-from rep4ex_kernels._registration import apply, full_precision, register_batched_vmap
+from rep4ex_kernels._dispatch import requested_backend
+from rep4ex_kernels._registration import (
+    apply,
+    full_precision,
+    known_signature,
+    register_batched_vmap,
+    runs_eagerly,
+)
+from rep4ex_kernels._threads import own_threads
 from rep4ex_kernels.errors import KernelInputError
-from rep4ex_kernels.residualize import reference
+from rep4ex_kernels.residualize import paths, reference
 
 
 @full_precision
+@own_threads
 def residualize(
     representation: Tensor,
     actions: Tensor,
@@ -42,7 +50,7 @@ def residualize(
         actions: (..., n, k), constants; leading dimensions broadcast with the representation's.
         ridge: at least 0, in units of squared actions summed over rows.
         weights: (..., n), at least 0, constants; None means ones.
-        backend: "torch", "triton" or "reference" (dense, float64); None lets the dispatch decide.
+        backend: "torch", "numba", "triton" or "reference" (dense, float64); None: the dispatch.
 
     Returns:
         residual (..., n, d) and coefficients (..., k + 1, d), the intercept first; float32 at
@@ -72,7 +80,8 @@ def residualize(
         both = reference.residualize(flat_phi, flat_a, ridge, flat_w)
         residual, coefficients = both[0].to(dtype), both[1].to(dtype)
     else:
-        residual, coefficients = apply(_Residualize, flat_phi, flat_a, ridge, flat_w, request)
+        function = _Eager if runs_eagerly(flat_phi, flat_a, flat_w) else _Residualize
+        residual, coefficients = apply(function, flat_phi, flat_a, ridge, flat_w, request)
     k, d = a.shape[-1], phi.shape[-1]
     return residual.reshape(*leading, phi.shape[-2], d), coefficients.reshape(*leading, k + 1, d)
 
@@ -101,18 +110,14 @@ def _check(
     return phi, a, weights
 
 
-@torch.library.custom_op("rep4ex::residualize", mutates_args=())
-def _residualize_op(
+def _checked_pass(
     representation: Tensor, actions: Tensor, ridge: float, weights: Tensor | None, request: str
 ) -> tuple[Tensor, Tensor]:
     check_finite("representation", representation)
     check_finite("actions", actions)
     if weights is not None:
         _check_weights(weights, actions.shape[-1])
-    name = choose_backend("residualize", request, actions.device, actions.dtype, actions.shape[-1])
-    run = implementation("residualize", name).residualize_pass
-    residual, coefficients = run(representation, actions, ridge, weights)
-    return residual, coefficients
+    return paths.residualize_pass(representation, actions, ridge, weights, request)
 
 
 def _check_weights(weights: Tensor, k: int) -> None:
@@ -126,6 +131,9 @@ def _check_weights(weights: Tensor, k: int) -> None:
         raise KernelInputError("weights", f"at least k + 2 = {k + 2} rows above 0", positive)
 
 
+_residualize_op = torch.library.custom_op("rep4ex::residualize", _checked_pass, mutates_args=())
+
+
 @_residualize_op.register_fake
 def _(
     representation: Tensor, actions: Tensor, ridge: float, weights: Tensor | None, request: str
@@ -135,18 +143,9 @@ def _(
     return torch.empty_like(representation), coefficients
 
 
-@torch.library.custom_op("rep4ex::residualize_adjoint", mutates_args=())
-def _adjoint_op(
-    grad_residual: Tensor,
-    grad_coefficients: Tensor,
-    actions: Tensor,
-    ridge: float,
-    weights: Tensor | None,
-) -> Tensor:
-    # A small problem in float64 on every device: no backend has a faster one.
-    run = implementation("residualize", "torch").residualize_adjoint
-    gradient: Tensor = run(grad_residual, grad_coefficients, actions, ridge, weights)
-    return gradient
+_adjoint_op = torch.library.custom_op(
+    "rep4ex::residualize_adjoint", paths.residualize_adjoint, mutates_args=()
+)
 
 
 @_adjoint_op.register_fake
@@ -156,6 +155,7 @@ def _(
     actions: Tensor,
     ridge: float,
     weights: Tensor | None,
+    request: str,
 ) -> Tensor:
     return torch.empty_like(grad_residual)
 
@@ -168,6 +168,7 @@ class _Residualize(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(
         representation: Tensor, actions: Tensor, ridge: float, weights: Tensor | None, request: str
     ) -> tuple[Tensor, Tensor]:
@@ -194,12 +195,38 @@ class _Residualize(torch.autograd.Function):
         return gradient, None, None, None, None
 
 
+class _Eager(torch.autograd.Function):
+    """`_Residualize` without custom operators: the same numbers for less than half the overhead."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        representation: Tensor,
+        actions: Tensor,
+        ridge: float,
+        weights: Tensor | None,
+        request: str,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.constants = actions, ridge, weights, request
+        return _checked_pass(representation, actions, ridge, weights, request)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        both = grads[0].contiguous(), grads[1].contiguous()
+        if torch.is_grad_enabled():  # a second derivative may follow
+            gradient = apply(_Adjoint, *both, *ctx.constants)
+        else:
+            gradient = paths.residualize_adjoint(*both, *ctx.constants)
+        return gradient, None, None, None, None
+
+
 class _Adjoint(torch.autograd.Function):
     """The transpose of a linear map; its own transpose is the map again."""
 
     generate_vmap_rule = True
 
     @staticmethod
+    @known_signature
     def forward(
         grad_residual: Tensor,
         grad_coefficients: Tensor,
@@ -208,7 +235,9 @@ class _Adjoint(torch.autograd.Function):
         weights: Tensor | None,
         request: str,
     ) -> Tensor:
-        gradient: Tensor = _adjoint_op(grad_residual, grad_coefficients, actions, ridge, weights)
+        gradient: Tensor = _adjoint_op(
+            grad_residual, grad_coefficients, actions, ridge, weights, request
+        )
         return gradient
 
     @staticmethod

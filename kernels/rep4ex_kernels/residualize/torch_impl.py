@@ -5,7 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rep4ex_kernels._least_squares import normal_equations, solve, weighted_mean
+from rep4ex_kernels._least_squares import (
+    normal_equations,
+    orthonormal_basis,
+    solve,
+    weighted_mean,
+)
 
 
 def residualize_pass(
@@ -56,3 +61,13 @@ def residualize_adjoint(
         w = weights.to(torch.float64)[:, :, None]
         gradient = g + w * (to_mean / w.sum(1, keepdim=True)) + equations.weighted @ back
     return gradient.to(grad_residual.dtype)
+
+
+def action_basis(actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return centred actions (B, n, k) and an orthonormal basis (B, n, k + 1) of [1, A].
+
+    The basis is float64; dependent columns give columns of zeros and a warning.
+    """
+    wide = actions.to(torch.float64)
+    points = (wide - wide.mean(1, keepdim=True)).to(actions.dtype)
+    return points.contiguous(), orthonormal_basis(actions)

@@ -73,7 +73,7 @@ class Rep4ExNumba(Rep4ExAuto):
     requires = ("numba",)
     install = "rep4ex-bench[numba]"
     forced = "numba"
-    ops = (*_PAIR_OPS, "invariance_penalty")
+    ops = (*_PAIR_OPS, "residualize", "invariance_penalty")
     dtypes = ("float32",)
     devices = ("cpu",)
 
