@@ -17,6 +17,7 @@ from rep4ex_bench.report.numbers import shown, spread
 from rep4ex_bench.report.page import page_context, template
 from rep4ex_bench.report.tables import Cell
 from rep4ex_bench.speed_board.bars import HEIGHT, WIDTH, Bar, BarAxis
+from rep4ex_bench.speed_board.behind import behind
 from rep4ex_bench.speed_board.figures import figures
 from rep4ex_bench.speed_board.overview import overview
 from rep4ex_bench.speed_board.scaling import scaling_table
@@ -97,6 +98,7 @@ def render_speed_board(
         "clock": clock_text(summary),
         "ops": _ops(summary, looks),
         "overview": overview(summary.table).to_dict("records"),
+        "behind": behind(summary.table),
         "scaling_rows": scaling_table(summary).to_dict("records"),
         "looks": looks,
         "estimates": _estimates(summary),

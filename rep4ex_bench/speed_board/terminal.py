@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.report.numbers import shown, spread
+from rep4ex_bench.speed_board.behind import behind
 from rep4ex_bench.speed_board.overview import overview
 from rep4ex_bench.speed_board.scaling import scaling_table
 from rep4ex_bench.speed_board.summary import REFERENCE, SpeedSummary, summarise
@@ -55,6 +56,13 @@ def print_speed_board(records: pd.DataFrame, console: Console, reference: str = 
     if summary.workloads:
         _print_scaling(summary, console)
         console.print(_overview(summary.table))
+        for row in behind(summary.table):
+            console.print(
+                Text(
+                    f"Not led by ours: {row['workload']}: {row['first']} first, "
+                    f"{row['ours'] or 'none of ours measured'} {shown(row['ratio'])}x behind."
+                )
+            )
         _print_notes(summary, console)
     if summary.estimates:
         console.print(_estimates(summary.estimates))

@@ -13,6 +13,7 @@ import pytest
 from rep4ex_bench.errors import RecordsError
 from rep4ex_bench.records import records_table
 from rep4ex_bench.speed.rates import Rates
+from rep4ex_bench.speed_board.behind import behind
 from rep4ex_bench.speed_board.intervals import median_interval
 from rep4ex_bench.speed_board.overview import overview
 from rep4ex_bench.speed_board.ranks import ranks, tells_apart
@@ -209,3 +210,18 @@ def test_accuracy_records_have_no_speed_board():
     rows = records_table([speed_record(scenario_label="linear_action")]).to_pandas()
     with pytest.raises(RecordsError, match="scenario_parameters must be JSON with op"):
         speed_table(rows)
+
+
+def test_workloads_that_ours_does_not_lead_are_told():
+    quick, slow = np.full(9, 1.0) + np.arange(9) * 1e-4, np.full(9, 2.5) + np.arange(9) * 1e-4
+    found = []
+    for op, ours in (("residualize", slow), ("hsic", quick)):
+        fields = workload_fields(op, 256)
+        other = slow if ours is quick else quick
+        for name, seconds in (("naive_torch", slow), ("qr", other), ("rep4ex_auto", ours)):
+            found += timed(fields, name, seconds)
+    (row,) = behind(speed_table(records_table(found).to_pandas()))
+    assert row["workload"].startswith("residualize")
+    assert (row["first"], row["ours"]) == ("qr", "rep4ex_auto")
+    assert row["ratio"] == pytest.approx(2.5, rel=1e-3)
+    assert "float64" in row["reason"]
