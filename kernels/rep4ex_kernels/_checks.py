@@ -135,5 +135,7 @@ def leading_shape(**tensors: Tensor) -> torch.Size:
 
 def flatten_leading(value: Tensor, leading: torch.Size, dtype: torch.dtype) -> Tensor:
     """Return (..., n, columns) as contiguous (B, n, columns) of `dtype`."""
-    value = value.to(dtype).expand(*leading, *value.shape[-2:])
+    value = value.to(dtype)
+    if value.shape[:-2] != leading:  # autograd would keep an expansion that expands nothing
+        value = value.expand(*leading, *value.shape[-2:])
     return value.reshape(leading.numel(), *value.shape[-2:]).contiguous()

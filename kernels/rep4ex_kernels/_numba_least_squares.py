@@ -19,17 +19,16 @@ _SUMS = {"reassoc", "contract"}
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)
-def column_sums(values: Any, weights: Any, first: Any, stride: Any) -> Any:
-    """sum_i w_i v_i (B, c) of values (B, n, c); weights (B, n), or (1, n) for all problems."""
+def first_mean(values: Any) -> Any:
+    """Mean of the first block of rows (B, c) of values (B, n, c)."""
     batches, n, columns = values.shape
+    rows = min(ROWS, n)
     out = np.zeros((batches, columns))
     for b in range(batches):
-        w = weights[min(b, len(weights) - 1)]
-        for start in range(first * ROWS, n, stride * ROWS):
-            for i in range(start, min(start + ROWS, n)):
-                for c in range(columns):
-                    out[b, c] += w[i] * values[b, i, c]
-    return out
+        for i in range(rows):
+            for c in range(columns):
+                out[b, c] += values[b, i, c]
+    return out / rows
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)
@@ -43,25 +42,31 @@ def centre(block: Any, values: Any, mean: Any, start: Any, count: Any) -> None:
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)
 def moments(
-    left: Any, left_mean: Any, right: Any, right_mean: Any, weights: Any, first: Any, stride: Any
+    actions: Any, shift: Any, values: Any, shift_values: Any, weights: Any, first: Any, stride: Any
 ) -> Any:
-    """sum_i w_i (l_i - mean) (r_i - mean)' (B, k, d) of left (B, n, k) and right (B, n, d)."""
-    batches, n, k = left.shape
-    d = right.shape[2]
-    out = np.zeros((batches, k, d))
-    a, p = np.empty((k, ROWS)), np.empty((d, ROWS))
+    """sum_i w_i [1, a_i]' [a_i, v_i] (B, k + 1, k + d), both less their shift.
+
+    actions (B, n, k), values (B, n, d), shifts (B, k) and (B, d), weights (B, n) or (0, n) for
+    ones. Exact to rounding where the shifts are near the means for the spread.
+    """
+    batches, n, k = actions.shape
+    columns = k + values.shape[2]
+    out = np.zeros((batches, k + 1, columns))
+    both, left = np.empty((columns, ROWS)), np.empty(ROWS)
     for b in range(batches):
-        w = weights[min(b, len(weights) - 1)]
         for start in range(first * ROWS, n, stride * ROWS):
             count = min(ROWS, n - start)
-            centre(a, left[b], left_mean[b], start, count)
-            centre(p, right[b], right_mean[b], start, count)
-            share = w[start : start + count]
-            for i in range(k):
-                here = a[i, :count]
-                for r in range(count):
-                    here[r] *= share[r]
-                add_products(here, p, count, out[b, i])
+            centre(both[:k], actions[b], shift[b], start, count)
+            centre(both[k:], values[b], shift_values[b], start, count)
+            share = left[:count]
+            for i in range(k + 1):
+                if len(weights):
+                    share[:] = weights[b, start : start + count]
+                else:
+                    share[:] = 1.0
+                if i:
+                    share *= both[i - 1, :count]
+                add_products(share, both, count, out[b, i])
     return out
 
 
@@ -101,25 +106,24 @@ def combine(
     stride: Any,
     out: Any,
 ) -> None:
-    """out_i = v_i + w_i (shift + slope' (a_i - mean)) (B, n, d); slope (B, k, d)."""
+    """out_i = v_i + w_i (shift + slope' (a_i - mean)) (B, n, d); weights as of `moments`."""
     batches, n, k = actions.shape
     d = values.shape[2]
     a, total = np.empty((k, ROWS)), np.empty(ROWS)
     for b in range(batches):
-        w = weights[min(b, len(weights) - 1)]
         for start in range(first * ROWS, n, stride * ROWS):
             count = min(ROWS, n - start)
             centre(a, actions[b], mean[b], start, count)
-            share, here = w[start : start + count], total[:count]
+            here = total[:count]
             for j in range(d):
                 here[:] = shift[b, j]
                 add_multiples(slope[b, :, j], a, count, here)
-                there, result = (
-                    values[b, start : start + count, j],
-                    out[b, start : start + count, j],
-                )
+                if len(weights):
+                    here *= weights[b, start : start + count]
+                there = values[b, start : start + count, j]
+                result = out[b, start : start + count, j]
                 for r in range(count):
-                    result[r] = there[r] + share[r] * here[r]
+                    result[r] = there[r] + here[r]
 
 
 @njit(nogil=True, cache=True, fastmath=_SUMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
@@ -18,13 +19,13 @@ REASONS = {
 _UNEXPLAINED = "No reason is known: a target."
 
 
-def behind(table: pd.DataFrame) -> list[dict[str, Any]]:
+def behind(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
     """Return the workloads of a `speed_table` that ours does not lead, farthest behind first.
 
     Each with workload, first (names in rank 1), ours (the fastest of ours, "" if none ran), ratio
     (its seconds over the fastest contender's) and reason. A shared first rank is a lead.
     """
-    rows = []
+    rows: list[dict[Hashable, Any]] = []
     for workload, found in table.groupby("workload", sort=False) if len(table) else ():
         timed = found[found["state"] == "ok"].sort_values("seconds")
         own = timed[timed["contender"].str.startswith(OURS)]

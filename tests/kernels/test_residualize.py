@@ -100,6 +100,17 @@ def test_threads_change_nothing_but_rounding():
     assert error(together, alone) < 1e-7
 
 
+def test_first_rows_without_weight_may_lie_anywhere():
+    phi, a = problem(500, 2)
+    w = torch.ones(500)
+    w[:200] = 0
+    a[:200] += 3e6
+    residual, coefficients = residualize(phi, a, weights=w)
+    alone = reference.residualize(phi[200:], a[200:])
+    assert error(residual[200:], alone[0]) < 1e-6
+    assert error(coefficients, alone[1]) < 1e-6
+
+
 def test_float64_is_accurate_to_its_own_digits():
     phi, a = problem(257, 4, dtype=torch.float64)
     residual, coefficients = residualize(phi, a)
