@@ -12,6 +12,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from rep4ex_bench.comparison.compare import LEAST, compare_runs
+from rep4ex_bench.comparison.terminal import print_comparison
 from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
@@ -178,6 +180,34 @@ def kernels(
         print_speed_board(run.records, make_console())
         click.echo(f"board: {page}")
     sys.exit(1 if run.failed else 0)
+
+
+@cli.command()
+@click.argument("first", metavar="A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@click.option("--only", "names", multiple=True, help="Only this contender or method.")
+@click.option(
+    "--at-least", "least", type=float, default=LEAST, show_default=True, help="Ratio that counts."
+)
+@click.option("--across-machines", is_flag=True, help="Compare seconds of different machines.")
+@click.option("--all", "with_all", is_flag=True, help="List what did not change, too.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def compare(
+    first: Path,
+    second: Path,
+    names: tuple[str, ...],
+    least: float,
+    across_machines: bool,
+    with_all: bool,
+    as_json: bool,
+) -> None:
+    """Show what changed from run A to run B, of `run` or of `kernels`; 1 if anything got worse."""
+    found = compare_runs(first, second, names, least, across_machines)
+    if as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        print_comparison(found, make_console(), with_all)
+    sys.exit(1 if found.regressions else 0)
 
 
 for command in (attack_command, new_group, submit_command, verify_command):

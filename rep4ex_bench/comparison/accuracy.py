@@ -1,0 +1,113 @@
+"""Two runs of a suite: errors and costs of every method on every scenario, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
+from rep4ex_bench.ranking.pairs import ALPHA, signed_rank_p, smallest_p
+from rep4ex_bench.ranking.scores import log_ratio
+from rep4ex_bench.speed_board.intervals import median_interval
+
+# Quantities of which less is better: how they are called, the metric, and what becomes of it.
+_Transform = Callable[[pd.Series], pd.Series]
+_ERRORS: dict[str, tuple[str, _Transform]] = {
+    "nmse_outside": ("nmse_outside", lambda values: values),
+    "nmse_inside": ("nmse_inside", lambda values: values),
+    "1 - affine_r2": ("affine_r2", lambda values: 1 - values),
+    "1 - affine_r2_do": ("affine_r2_do", lambda values: 1 - values),
+}
+_COSTS = ("fit_seconds", "predict_seconds")
+
+
+def accuracy_changes(
+    before: pd.DataFrame, after: pd.DataFrame, least: float, with_costs: bool
+) -> list[Change]:
+    """Return the changes of two runs of `rep4ex-bench run`, not yet judged.
+
+    Args:
+        before: records of run A.
+        after: records of run B.
+        least: smallest ratio that counts.
+        with_costs: whether seconds are compared; of two machines they are not.
+    """
+    found: list[Change] = []
+    one, two = _cells(before), _cells(after)
+    for key in sorted(set(one) | set(two)):
+        if key not in one or key not in two:
+            run = "A" if key in one else "B"
+            found.append(Change(*key, "cells", verdict=APART, note=f"only in run {run}"))
+            continue
+        found += _of_method(key, one[key], two[key], least, with_costs)
+    return found
+
+
+def _cells(records: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    groups = records.groupby(["scenario_label", "method_label"], sort=False)
+    return {(str(a), str(b)): rows for (a, b), rows in groups}
+
+
+def _of_method(
+    key: tuple[str, str], a: pd.DataFrame, b: pd.DataFrame, least: float, with_costs: bool
+) -> Iterator[Change]:
+    seeds = sorted(set(a["seed"]) & set(b["seed"]))
+    if not seeds:
+        yield Change(*key, "cells", verdict=APART, note="no seed in both runs")
+        return
+    a, b = (rows[rows["seed"].isin(seeds)] for rows in (a, b))
+    failed = [_failed(rows) for rows in (a, b)]
+    if failed[0] != failed[1]:
+        yield Change(
+            *key,
+            "failed cells",
+            before=len(failed[0]),
+            after=len(failed[1]),
+            verdict=REGRESSION if failed[1] - failed[0] else IMPROVEMENT,
+            note=f"seeds {sorted(failed[0] ^ failed[1])}",
+        )
+    for quantity, (metric, transform) in _ERRORS.items():
+        one, two = transform(_values(a, metric)), transform(_values(b, metric))
+        yield from _paired(key, quantity, one, two, least)
+    for quantity in _COSTS if with_costs else ():
+        yield from _paired(key, quantity, _seconds(a, quantity), _seconds(b, quantity), least)
+
+
+def _failed(rows: pd.DataFrame) -> set[int]:
+    return {int(seed) for seed in rows[~rows["status"].isin(["ok", "skipped"])]["seed"]}
+
+
+def _values(rows: pd.DataFrame, metric: str) -> pd.Series:
+    good = rows[(rows["metric"] == metric) & (rows["status"] == "ok") & rows["at"].isna()]
+    return good.groupby("seed")["value"].max()
+
+
+def _seconds(rows: pd.DataFrame, quantity: str) -> pd.Series:
+    return rows[rows["status"] == "ok"].groupby("seed")[quantity].first()
+
+
+def _paired(
+    key: tuple[str, str], quantity: str, a: pd.Series, b: pd.Series, least: float
+) -> Iterator[Change]:
+    seeds = a.index.intersection(b.index)
+    if seeds.empty:
+        return
+    difference = log_ratio(b.loc[seeds], a.loc[seeds])
+    low, high = (float(np.exp(end)) for end in median_interval(difference))
+    ratio = float(np.exp(np.median(difference)))
+    few = smallest_p(len(seeds)) > ALPHA
+    yield Change(
+        *key,
+        quantity,
+        before=float(a.loc[seeds].median()),
+        after=float(b.loc[seeds].median()),
+        ratio=ratio,
+        low=low,
+        high=high,
+        own=ratio,
+        p=signed_rank_p(difference),
+        least=least,
+        note=f"{len(seeds)} seeds cannot decide anything" if few else "",
+    )

@@ -1,0 +1,35 @@
+"""Two samples of rounds: the rank test, and the interval of the ratio that belongs to it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.speed_board.intervals import LEVEL
+
+
+def rank_test(before: FloatArray, after: FloatArray) -> float:
+    """Return the two-sided p-value of Mann, Whitney and Wilcoxon for seconds of rounds (r,), (s,).
+
+    Exact where no two rounds took the same time.
+    """
+    return float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
+
+
+def ratio_interval(before: FloatArray, after: FloatArray) -> tuple[float, float, float]:
+    """Return the ratio after / before and its 95 % interval, by Hodges and Lehmann.
+
+    The median of all ratios of a round after and a round before, and those order statistics of
+    them that the rank test (its normal approximation) cannot exclude.
+    """
+    logs = np.sort(np.subtract.outer(np.log(after), np.log(before)).ravel())
+    r, s = len(before), len(after)
+    spread = math.sqrt(r * s * (r + s + 1) / 12)
+    quantile = float(stats.norm.ppf((1 + LEVEL) / 2))
+    cut = min(max(0, math.floor(r * s / 2 - quantile * spread)), (len(logs) - 1) // 2)
+    ends = (np.median(logs), logs[cut], logs[len(logs) - 1 - cut])
+    ratio, low, high = (float(np.exp(end)) for end in ends)
+    return ratio, low, high
