@@ -26,6 +26,7 @@ from rep4ex_bench.isolation.sealed import SealedMethod
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
 from rep4ex_bench.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.predictions import predictions_table
+from rep4ex_bench.process_clock import ProcessClock
 from rep4ex_bench.records import Record
 from rep4ex_bench.scenario import Task
 from rep4ex_bench.seeding import derive_seed
@@ -37,10 +38,11 @@ CELL_THREADS = 1
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of wall time and bytes of peak growth."""
+    """Seconds of wall time, CPU seconds of both together, bytes of peak growth."""
 
     fit_seconds: float = math.nan
     predict_seconds: float = math.nan
+    process_seconds: float = math.nan
     peak_memory_bytes: int = UNKNOWN
 
 
@@ -130,7 +132,7 @@ def _fit(
         except Exception as error:
             return [error if isinstance(t, Task) else t for t in tasks], memory
         memory = PeakMemory(method.process, method.gpu_bytes)
-    start = time.perf_counter()
+    clock, start = ProcessClock(memory.process), time.perf_counter()
     if isinstance(method, OracleMethod):
         results = [
             _fit_oracle(method, task, seed, device)
@@ -139,12 +141,15 @@ def _fit(
     else:
         results = _fit_together(method, trains, seeds, device)
     _synchronise()
-    seconds = (time.perf_counter() - start) / len(sampled)
+    cost = Cost(
+        fit_seconds=(time.perf_counter() - start) / len(sampled),
+        process_seconds=clock.seconds() / len(sampled),
+    )
     for place, result in zip(sampled, results, strict=True):
         found[place] = result
         known[place].group_size = len(sampled)
         if not isinstance(result, Exception):
-            known[place].cost = Cost(seconds)
+            known[place].cost = cost
     return found, memory
 
 
@@ -202,10 +207,15 @@ def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMem
     """Predict under the clock; nothing lazy leaves it: the result is a float64 array."""
     known.backend = str(fitted.diagnostics.get("backend", ""))
     actions = torch.from_numpy(task.queries.actions).to(torch.float32)
-    start = time.perf_counter()
+    clock, start = ProcessClock(memory.process), time.perf_counter()
     prediction = np.array(fitted.predict_do(actions), dtype=np.float64)
     _synchronise()
-    known.cost = Cost(known.cost.fit_seconds, time.perf_counter() - start, memory.bytes())
+    known.cost = Cost(
+        fit_seconds=known.cost.fit_seconds,
+        predict_seconds=time.perf_counter() - start,
+        process_seconds=known.cost.process_seconds + clock.seconds(),
+        peak_memory_bytes=memory.bytes(),
+    )
     if prediction.shape != task.truth.values.shape:
         raise DataError(
             f"predict_do must return shape {task.truth.values.shape}, one value per query, "
@@ -247,6 +257,7 @@ def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:
         group_size=known.group_size,
         fit_seconds=known.cost.fit_seconds,
         predict_seconds=known.cost.predict_seconds,
+        process_seconds=known.cost.process_seconds,
         peak_memory_bytes=known.cost.peak_memory_bytes,
         device=known.device,
         backend=known.backend,

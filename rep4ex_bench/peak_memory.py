@@ -22,6 +22,7 @@ class PeakMemory:
     """
 
     def __init__(self, process: int | None = None, on_gpu: Callable[[], int] | None = None) -> None:
+        self.process = process
         self._on_gpu = on_gpu or _own_gpu_bytes
         self._folder = Path("/proc") / ("self" if process is None else str(process))
         with contextlib.suppress(OSError):

@@ -19,7 +19,10 @@ import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import OutputWriteError, RecordsError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# Older schemas that are still read: what each lacks, with the value that says "not recorded".
+_LACKING: dict[str, dict[str, float]] = {"2": {"process_seconds": float("nan")}}
+READABLE_SCHEMAS = (*map(int, _LACKING), SCHEMA_VERSION)
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
 _VERSION_KEY = b"rep4ex_bench.records"
 
@@ -47,6 +50,7 @@ class Record:
         group_size: cells whose fits were done together; 1 for a fit alone.
         fit_seconds: wall time of fit; of a group, its time over its size.
         predict_seconds: wall time of predict_do on all queries.
+        process_seconds: CPU time of both, all threads together; of a group, fit's over its size.
         peak_memory_bytes: growth of the peak memory during fit and prediction, of the whole group
             up to there; -1 unknown.
         device: where fit ran.
@@ -80,6 +84,7 @@ class Record:
     group_size: int
     fit_seconds: float
     predict_seconds: float
+    process_seconds: float
     peak_memory_bytes: int
     device: str
     backend: str
@@ -109,7 +114,7 @@ def read_records(path: Path) -> pd.DataFrame:
     """Return the records of one Parquet file.
 
     Raises:
-        RecordsError: no Parquet, or records of another schema version.
+        RecordsError: no Parquet, or records of a schema version that is not read.
     """
     frame: pd.DataFrame = read_records_table(path).to_pandas()
     return frame
@@ -122,17 +127,31 @@ def read_records_table(path: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         raise RecordsError(f"{path} holds no readable records: {error}") from error
     found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
-    if found != str(SCHEMA_VERSION):
+    if found in _LACKING:
+        table = _upgraded(table, _LACKING[found])
+    elif found != str(SCHEMA_VERSION):
         raise RecordsError(
             f"{path} has record schema {found}, this version reads {SCHEMA_VERSION}: "
             "read it with the version that wrote it, or run the suite again in a new folder"
         )
     if not table.schema.equals(RECORD_SCHEMA):
         raise RecordsError(
-            f"{path} says record schema {SCHEMA_VERSION}, but its columns are not those of it: "
+            f"{path} says record schema {found}, but its columns are not those of it: "
             "the file was edited or damaged"
         )
     return table
+
+
+def _upgraded(table: pa.Table, lacking: dict[str, float]) -> pa.Table:
+    """Return a table with the columns that its schema lacks; another than expected stays wrong."""
+    for name, value in lacking.items():
+        if name not in table.column_names:
+            table = table.append_column(
+                RECORD_SCHEMA.field(name), pa.array([value] * len(table), pa.float64())
+            )
+    if set(table.column_names) != set(RECORD_SCHEMA.names):
+        return table
+    return table.select(RECORD_SCHEMA.names).replace_schema_metadata(RECORD_SCHEMA.metadata)
 
 
 @cache

@@ -25,6 +25,7 @@ from rep4ex_bench.predictions import (
     read_predictions_table,
 )
 from rep4ex_bench.records import (
+    READABLE_SCHEMAS,
     RECORD_SCHEMA,
     SCHEMA_VERSION,
     read_records,
@@ -86,10 +87,10 @@ class RunFolder:
             raise OutputFolderError(
                 f"{self.path} is no run folder: {marker} cannot be read ({error!r})"
             ) from error
-        if schema != SCHEMA_VERSION:
+        if schema not in READABLE_SCHEMAS:
             raise OutputFolderError(
                 f"{self.path} holds records of schema {schema}, this version reads "
-                f"{SCHEMA_VERSION}: choose another folder"
+                f"{', '.join(map(str, READABLE_SCHEMAS))}: choose another folder"
             )
         return owner, title
 

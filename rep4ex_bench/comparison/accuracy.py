@@ -20,7 +20,7 @@ _ERRORS: dict[str, tuple[str, _Transform]] = {
     "1 - affine_r2": ("affine_r2", lambda values: 1 - values),
     "1 - affine_r2_do": ("affine_r2_do", lambda values: 1 - values),
 }
-_COSTS = ("fit_seconds", "predict_seconds")
+_COSTS = ("process_seconds", "fit_seconds")
 
 
 def accuracy_changes(

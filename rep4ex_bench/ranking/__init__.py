@@ -6,6 +6,7 @@ pairs.py        two methods on the same seeds
 overall.py      all scenarios: mean ranks, critical difference, ties
 breakdown.py    distance at which a method stops beating a baseline
 pareto.py       accuracy against cost
+cost.py         CPU seconds and memory to reach an error
 sequential.py   a test that may be looked at after every seed
 """
 

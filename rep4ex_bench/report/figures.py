@@ -3,6 +3,7 @@
     distance   median and extremes over seeds of nmse_by_distance, per method
     path       truth and predictions along the path of actions, per seed
     code       affine R^2 against nMSE outside, one point per cell
+    cost       nMSE outside against CPU seconds, one point per cell
     sweeps     affine R^2 against a parameter of the scenario (`sweeps.py`)
 
 A value that does not exist or is not finite is None: a gap in a line, never a number.
@@ -51,6 +52,7 @@ def figures(
                 "distance": _distance(rows, order),
                 "path": paths.get(scenario, []),
                 "code": _code(rows, order),
+                "cost": _cost(rows, order),
             }
             for scenario in scenarios
             for rows in [records[records["scenario_label"] == scenario]]
@@ -155,19 +157,37 @@ def _extreme(values: list[float]) -> str:
 
 
 def _code(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
+    across = _by_cell(records[records["status"] == "ok"], "affine_r2")
+    return _error_against("r2", across, records, order)
+
+
+def _cost(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
+    cells = records[records["status"] == "ok"].drop_duplicates("cell_key")
+    found = zip(cells["cell_key"], cells["process_seconds"], strict=True)
+    seconds = {str(key): float(value) for key, value in found if value > 0}
+    known = [*seconds.values(), *([] if seconds else [1.0])]
+    ends = [min(known) / 1.3, max(known) * 1.3]
+    return {"seconds": ends, **_error_against("seconds", seconds, records, order)}
+
+
+def _error_against(
+    name: str, across: dict[str, float], records: pd.DataFrame, order: dict[str, int]
+) -> dict[str, Any]:
+    """Return points of nMSE outside against a number of each cell."""
     good = records[records["status"] == "ok"]
-    cells = good.drop_duplicates("cell_key")
-    codes, errors = (_by_cell(good, metric) for metric in ("affine_r2", "nmse_outside"))
+    errors = _by_cell(good, "nmse_outside")
     names = list(order)
     points, beyond = [], []
-    low, high = log_range(errors[key] for key in codes if key in errors)
-    columns = (cells[name] for name in ("cell_key", "method_label", "seed"))
+    low, high = log_range(errors[key] for key in across if key in errors)
+    cells = good.drop_duplicates("cell_key")
+    columns = (cells[column] for column in ("cell_key", "method_label", "seed"))
     for key, label, seed in zip(*columns, strict=True):
-        r2, nmse = codes.get(key, math.nan), errors.get(key, math.nan)
-        if not (math.isfinite(r2) and math.isfinite(nmse)):
+        value, nmse = across.get(key, math.nan), errors.get(key, math.nan)
+        if not (math.isfinite(value) and math.isfinite(nmse)):
             continue
         method = order[str(label)]
-        points.append({"method": method, "seed": int(seed), "r2": plain(r2), "nmse": plain(nmse)})
+        point = {"method": method, "seed": int(seed), name: plain(value), "nmse": plain(nmse)}
+        points.append(point)
         if nmse > high:
             beyond.append(f"{names[method]}, seed {seed} ({shown(nmse)})")
     return {"range": [low, high], "points": points, "beyond": beyond}

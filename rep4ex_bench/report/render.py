@@ -12,6 +12,7 @@ from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
 from rep4ex_bench.report.appearance import appearances
 from rep4ex_bench.report.claims import claims
+from rep4ex_bench.report.cost_section import cost_boards, level_titles
 from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.figures import figures
 from rep4ex_bench.report.page import page_context, template
@@ -80,6 +81,8 @@ def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, A
         "ranking": rank(records),
         "places": places,
         "reaches": reaches(records),
+        "costs": cost_boards(records, looks),
+        "cost_levels": level_titles(),
         "failures": found,
         "failures_left_out": left_out,
         "provenance": tables.provenance(records),

@@ -182,6 +182,7 @@ def _common(facts: RunFacts, key: str, device: str) -> Record:
         error="",
         fit_seconds=math.nan,
         predict_seconds=math.nan,
+        process_seconds=math.nan,
         peak_memory_bytes=-1,
         group_size=1,
         device=device,

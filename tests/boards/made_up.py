@@ -38,6 +38,7 @@ def speed_record(**changes: Any) -> Record:
         "error": "",
         "fit_seconds": math.nan,
         "predict_seconds": math.nan,
+        "process_seconds": math.nan,
         "peak_memory_bytes": -1,
         "group_size": 1,
         "device": "cpu",

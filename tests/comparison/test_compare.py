@@ -73,6 +73,7 @@ def accuracy_run(path, errors, seconds=2.0, failed=()):
                     status="failed" if bad else "ok",
                     fit_seconds=seconds,
                     predict_seconds=0.1,
+                    process_seconds=seconds,
                 )
             )
     write_table(records_table(rows), path)

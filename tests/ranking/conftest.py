@@ -23,6 +23,8 @@ def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seco
         "status": status,
         "fit_seconds": seconds,
         "predict_seconds": 0.5,
+        "process_seconds": seconds + 0.5,
+        "peak_memory_bytes": 1_000_000,
     }
 
 

@@ -63,6 +63,7 @@ def _record(
         "group_size": 1,
         "fit_seconds": 1.25 + seed,
         "predict_seconds": 0.01,
+        "process_seconds": 1.5 + seed,
         "peak_memory_bytes": 2**20,
         "device": "cpu",
         "backend": "torch",

@@ -51,7 +51,7 @@ def test_names_do_not_run(open_page, run):
     page = open_page()
     assert page.evaluate("window.hacked") is None
     assert page.locator("img").count() == 0
-    assert page.get_by_role("button", name=run.hostile).count() == 3
+    assert page.get_by_role("button", name=run.hostile).count() == 4
     page.locator("#distance .plot svg").first.hover()
     assert page.evaluate("window.hacked") is None
 
@@ -99,7 +99,7 @@ def test_a_phone_needs_no_sideways_scrolling(open_page):
     page = open_page(width=360)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     widths = page.locator(".plot > svg").evaluate_all("all => all.map(x => x.clientWidth)")
-    assert len(widths) == 6
+    assert len(widths) == 8
     assert max(widths) <= 336
     page.set_viewport_size({"width": 900, "height": 800})
     page.wait_for_function("document.querySelector('.plot > svg').clientWidth > 340")
@@ -116,7 +116,7 @@ def test_dark_mode(open_page):
 
 def test_without_scripts_the_tables_are_there(open_page, run):
     page = open_page(java_script_enabled=False)
-    assert page.locator("table.board tbody tr:visible").count() == 10
+    assert page.locator("#leaderboard table.board tbody tr:visible").count() == 10
     assert page.locator("table.board path.dots").count() > 0
     assert page.get_by_text("Scripts are off").is_visible()
     assert not page.locator(".legend").first.is_visible()

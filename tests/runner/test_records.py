@@ -54,13 +54,28 @@ def test_other_schemas_are_refused_by_name(tmp_path):
     path = tmp_path / "r.parquet"
     table = records_table(run_cell(cell(), "cpu").records)
     pq.write_table(table.replace_schema_metadata({b"rep4ex_bench.records": b"99"}), path)
-    with pytest.raises(RecordsError, match="record schema 99, this version reads 2"):
+    with pytest.raises(RecordsError, match="record schema 99, this version reads 3"):
         read_records(path)
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(RecordsError, match="record schema none"):
         read_records(path)
     edited = table.append_column("extra", pa.array(["x"] * len(table)))
     pq.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(RecordsError, match="edited or damaged"):
+        read_records(path)
+
+
+def test_the_schema_before_is_read_with_what_it_lacks_unknown(tmp_path):
+    path = tmp_path / "r.parquet"
+    table = records_table(run_cell(cell(), "cpu").records)
+    old = table.drop_columns(["process_seconds"])
+    pq.write_table(old.replace_schema_metadata({b"rep4ex_bench.records": b"2"}), path)
+    found = read_records(path)
+    assert found["process_seconds"].isna().all()
+    assert found["value"].equals(table.to_pandas()["value"])
+    pq.write_table(
+        old.drop_columns(["seed"]).replace_schema_metadata({b"rep4ex_bench.records": b"2"}), path
+    )
     with pytest.raises(RecordsError, match="edited or damaged"):
         read_records(path)
 

@@ -55,7 +55,8 @@ def with_method(name, label=None, **parameters):
 
 def numbers(records):
     """What must be the same again: everything but how and when it was computed."""
-    volatile = ["group_size", "fit_seconds", "predict_seconds", "peak_memory_bytes"]
+    volatile = ["group_size", "fit_seconds", "predict_seconds", "process_seconds"]
+    volatile += ["peak_memory_bytes"]
     return records.drop(columns=[*volatile, "finished_at", "git_commit"])
 
 

@@ -90,6 +90,28 @@ function drawCode(box, scenario) {
   return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
 }
 
+function drawCost(box, scenario) {
+  const {range, seconds, points, beyond} = scenario.cost;
+  if (!points.length) return empty(box, "No CPU seconds were recorded."), "";
+  const drawn = visible(points).map((point) => ({
+    ...point,
+    shown: Math.min(Math.max(point.nmse, range[0]), range[1]),
+    title: `${labelOf(point.method)}, seed ${point.seed}\n${shortNumber(point.seconds)} s of CPU time\nnMSE outside ${shortNumber(point.nmse)}`,
+  }));
+  const methods = [...new Set(drawn.map((point) => point.method))];
+  draw(box, {
+    x: {type: "log", domain: seconds, grid: true, ticks: 5, tickFormat: shortNumber, label: "CPU seconds of fit and prediction", labelAnchor: "center", labelArrow: "none"},
+    y: logAxis(range, "nMSE outside"),
+    marks: [
+      methods.map((method) => dotsOf(drawn.filter((point) => point.method === method), "seconds", "shown", method, {
+        r: 5, fillOpacity: 0.8, stroke: "var(--card)", strokeWidth: 0.8, clip: false,
+      })),
+      tips(drawn, "seconds", "shown"),
+    ],
+  }, `nMSE outside against CPU seconds in ${scenario.label}: ${drawn.length} cells`);
+  return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
+}
+
 // A parameter that spans more than a decade is drawn on a logarithmic axis.
 function drawSweep(box, sweep) {
   const rowsOf = (curve) => curve.at.map((at, i) => ({
@@ -121,6 +143,7 @@ const drawings = {
   distance: {draw: drawDistance, panels: report.scenarios, entries: ({distance}) => distance.curves},
   path: {draw: drawPath, panels: report.scenarios, entries: ({path}) => path.flatMap(({lines}) => lines)},
   code: {draw: drawCode, panels: report.scenarios, entries: ({code}) => code.points},
+  "cost-figure": {draw: drawCost, panels: report.scenarios, entries: ({cost}) => cost.points},
   sweep: {draw: drawSweep, panels: report.sweeps, entries: ({curves}) => curves},
 };
 
