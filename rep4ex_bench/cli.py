@@ -18,6 +18,7 @@ from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
+from rep4ex_bench.site.commands import leaderboard_group
 from rep4ex_bench.speed.estimates import TARGETS
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.run import run_kernels
@@ -210,7 +211,7 @@ def compare(
     sys.exit(1 if found.regressions else 0)
 
 
-for command in (attack_command, new_group, submit_command, verify_command):
+for command in (attack_command, leaderboard_group, new_group, submit_command, verify_command):
     cli.add_command(command)
 
 

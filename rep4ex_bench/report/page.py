@@ -16,7 +16,8 @@ from markupsafe import Markup
 from rep4ex_bench.report.appearance import DARK_COLOURS, LIGHT_COLOURS
 from rep4ex_bench.report.embedding import script_hash
 
-_LIBRARIES = ("d3.min.js", "plot.umd.min.js")
+# What figures are drawn with, and the scripts that every page with figures has.
+FIGURE_LIBRARIES = ("d3.min.js", "plot.umd.min.js")
 
 
 def template(name: str) -> jinja2.Template:
@@ -35,13 +36,19 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def page_context(figures_script: str) -> dict[str, Any]:
+def figure_scripts(own: str) -> tuple[str, ...]:
+    """Return the scripts of a page with figures, of which one draws its own."""
+    return ("tables.js", "drawing.js", own, "legend.js")
+
+
+def page_context(own: tuple[str, ...], libraries: tuple[str, ...]) -> dict[str, Any]:
     """Return what ``base.html.j2`` needs beside the title and the data.
 
     Args:
-        figures_script: file of the folder ``templates`` that draws the page's figures.
+        own: files of the folder ``templates`` that the page runs.
+        libraries: files of the folder ``vendor`` that these need.
     """
-    scripts = _scripts(figures_script)
+    scripts = _scripts(own, libraries)
     return {
         "light_colours": list(enumerate(LIGHT_COLOURS)),
         "dark_colours": list(enumerate(DARK_COLOURS)),
@@ -58,8 +65,7 @@ def _packaged(folder: str, name: str) -> str:
 
 
 @cache
-def _scripts(figures_script: str) -> tuple[Markup, ...]:
-    own = ("tables.js", "drawing.js", figures_script, "legend.js")
-    sources = [_packaged("vendor", name) for name in _LIBRARIES]
+def _scripts(own: tuple[str, ...], libraries: tuple[str, ...]) -> tuple[Markup, ...]:
+    sources = [_packaged("vendor", name) for name in libraries]
     sources += [_packaged("templates", name) for name in own]
     return tuple(Markup(source) for source in sources)

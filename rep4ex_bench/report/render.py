@@ -15,7 +15,7 @@ from rep4ex_bench.report.claims import claims
 from rep4ex_bench.report.cost_section import cost_boards, level_titles
 from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.figures import figures
-from rep4ex_bench.report.page import page_context, template
+from rep4ex_bench.report.page import FIGURE_LIBRARIES, figure_scripts, page_context, template
 from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 
@@ -71,7 +71,7 @@ def write_report(
 def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
     looks = appearances(records)
     found, left_out = tables.failures(records)
-    return page_context("figures.js") | {
+    return page_context(figure_scripts("figures.js"), FIGURE_LIBRARIES) | {
         "title": title,
         "description": description,
         "summary": tables.summary(records),

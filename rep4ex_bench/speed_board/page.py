@@ -14,7 +14,7 @@ from rep4ex_bench.report import tables
 from rep4ex_bench.report.appearance import Appearance, appearances
 from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.numbers import shown, spread
-from rep4ex_bench.report.page import page_context, template
+from rep4ex_bench.report.page import FIGURE_LIBRARIES, figure_scripts, page_context, template
 from rep4ex_bench.report.tables import Cell
 from rep4ex_bench.speed_board.bars import HEIGHT, WIDTH, Bar, BarAxis
 from rep4ex_bench.speed_board.behind import behind
@@ -90,7 +90,7 @@ def render_speed_board(
     """
     summary = summarise(records, reference)
     looks = appearances(contender_rows(records))
-    context = page_context("speed_figures.js") | {
+    context = page_context(figure_scripts("speed_figures.js"), FIGURE_LIBRARIES) | {
         "title": title,
         "summary": tables.summary(contender_rows(records)),
         "provenance": tables.provenance(records),

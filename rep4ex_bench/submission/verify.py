@@ -69,6 +69,7 @@ class Verification:
     Attributes:
         digest: of the bundle.
         beacon: the public value, "" where none was given.
+        round_digests: of the other bundles that share the ranking seeds.
         seeds: the ranking seeds that follow from it.
         cells: every cell that was checked.
         claimed: number of cells of the bundle.
@@ -78,6 +79,7 @@ class Verification:
 
     digest: str
     beacon: str
+    round_digests: tuple[str, ...]
     seeds: tuple[int, ...]
     claimed: int
     cells: list[Checked] = field(default_factory=list)
@@ -95,6 +97,7 @@ class Verification:
         return {
             "digest": self.digest,
             "beacon": self.beacon,
+            "round": sorted(self.round_digests),
             "ranking_seeds": list(self.seeds),
             "claimed_cells": self.claimed,
             "cells": [asdict(cell) for cell in self.cells],
@@ -142,7 +145,7 @@ def verify(
             seeds or len(bundle.manifest.seeds),
         )
     scored, faults = score_bundle(bundle)
-    found = Verification(bundle.digest, beacon.strip(), revealed, len(scored))
+    found = Verification(bundle.digest, beacon.strip(), tuple(round_digests), revealed, len(scored))
     for fault in faults:
         found.cells.append(Checked(fault.cell or "bundle", "claimed seeds", "broken", fault.what))
     at_fault = {fault.cell for fault in faults}

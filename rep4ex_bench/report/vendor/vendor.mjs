@@ -40,3 +40,5 @@ function vendor(name, bundle, packages) {
 const d3 = inside("d3", new Set(["commander", "iconv-lite", "rw"])); // command line of d3-dsv only
 vendor("d3", "dist/d3.min.js", d3);
 vendor("@observablehq/plot", "dist/plot.umd.min.js", inside("@observablehq/plot", d3));
+vendor("jquery", "dist/jquery.slim.min.js", inside("jquery", new Set()));
+vendor("datatables.net", "js/dataTables.min.js", inside("datatables.net", new Set(["jquery"])));

@@ -1,0 +1,8 @@
+"""The static leaderboard site: a function of the folder `leaderboard/` alone.
+
+entries.py     submissions, each with what became of its verification
+rounds.py      verified results that may be compared: one suite, one set of ranking seeds
+names.py       labels of entries, file names of pages
+pages.py       one function a kind of page
+build.py       all pages of a site, written into a folder
+"""
