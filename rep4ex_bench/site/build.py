@@ -10,7 +10,7 @@ from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.records import read_records, write_bytes
 from rep4ex_bench.report.render import render_report
 from rep4ex_bench.site.entries import Entry, read_entries
-from rep4ex_bench.site.names import labelled, slug
+from rep4ex_bench.site.names import by_label, labelled, slug
 from rep4ex_bench.site.pages import (
     Link,
     entry_link,
@@ -69,12 +69,12 @@ def _pages(board: Path) -> dict[str, str]:
         pages[link.href] = render_speed_board(read_records(folder / "records.parquet"), folder.name)
         speed.append(link)
     pages["index.html"] = index_page(entries, found, speed)
-    names = {entry.label: entry.name for entry in entries}
     for one in found:
         title = f"{one.title} ({one.seeds} ranking seeds)"
         pages[figures_link(one).href] = render_report(one.records, one.predictions, title)
         for scenario in one.records["scenario_label"].unique():
-            pages[scenario_link(one, str(scenario)).href] = scenario_page(one, str(scenario), names)
+            page = scenario_page(one, str(scenario), by_label(entries, one.suite))
+            pages[scenario_link(one, str(scenario)).href] = page
     for entry in entries:
         pages[entry_link(entry).href] = submission_page(entry)
     for name in {entry.name for entry in entries}:

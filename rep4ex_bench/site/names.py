@@ -23,12 +23,23 @@ def slug(name: str) -> str:
 
 
 def labelled(entries: list[Entry]) -> list[Entry]:
-    """Return the entries labelled by name, and by hash where a name has several versions."""
-    versions = Counter(entry.name for entry in entries)
+    """Return the entries labelled by name, and by hash where a suite has several versions of it."""
+    versions = Counter((entry.name, _suite(entry)) for entry in entries)
     return [
         dataclasses.replace(
             entry,
-            label=entry.name if versions[entry.name] == 1 else f"{entry.name} {entry.digest[:8]}",
+            label=entry.name
+            if versions[entry.name, _suite(entry)] == 1
+            else f"{entry.name} {entry.digest[:8]}",
         )
         for entry in entries
     ]
+
+
+def by_label(entries: list[Entry], suite: str) -> dict[str, Entry]:
+    """Return the entries of a suite by their labels."""
+    return {entry.label: entry for entry in entries if _suite(entry) == suite}
+
+
+def _suite(entry: Entry) -> str:
+    return entry.manifest.suite.name if entry.manifest else ""

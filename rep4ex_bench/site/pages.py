@@ -17,7 +17,7 @@ from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 from rep4ex_bench.report.tables import boards
 from rep4ex_bench.site.entries import Entry
-from rep4ex_bench.site.names import slug
+from rep4ex_bench.site.names import by_label, slug
 from rep4ex_bench.site.rounds import Round
 
 # Rows of a table that are static HTML at most: larger tables are drawn a page at a time.
@@ -55,8 +55,7 @@ def figures_link(round_: Round) -> Link:
 
 def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> str:
     """Return the first page: rankings, every result as one table to sort and filter, entries."""
-    by_label = {entry.label: entry for entry in entries}
-    rows = [row for one in found for row in _result_rows(one, by_label)]
+    rows = [row for one in found for row in _result_rows(one, by_label(entries, one.suite))]
     return _render(
         "site_index.html.j2",
         "Leaderboard",
@@ -75,13 +74,13 @@ def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> s
     )
 
 
-def scenario_page(round_: Round, scenario: str, names: dict[str, str]) -> str:
+def scenario_page(round_: Round, scenario: str, entries: dict[str, Entry]) -> str:
     """Return the page of one scenario: its board, its parameters, intervals and breakdown.
 
     Args:
         round_: the round.
         scenario: label of the scenario.
-        names: of submissions by the labels of their versions.
+        entries: of the round's suite, by their labels.
     """
     own = round_.records[round_.records["scenario_label"] == scenario]
     looks = appearances(round_.records)
@@ -99,7 +98,7 @@ def scenario_page(round_: Round, scenario: str, names: dict[str, str]) -> str:
             "Data": first["data_label"],
             "Truth": ", ".join(sorted({t for t in own["truth_source"] if t})),
         },
-        links=[(label, method_link(names[label])) for label in looks],
+        links=[(label, entry_link(entries[label])) for label in looks],
         strip_width=WIDTH,
         strip_height=HEIGHT,
     )
@@ -145,8 +144,7 @@ def _result_rows(round_: Round, entries: dict[str, Entry]) -> list[list[Any]]:
     rows = []
     for row in round_.board.to_dict("records"):
         label, scenario = str(row["method_label"]), str(row["scenario_label"])
-        entry = entries.get(label)
-        where = entry_link(entry) if entry else method_link(label)
+        where = entry_link(entries[label])
         interval = spread(row["nmse_outside_low"], row["nmse_outside_high"])
         good = f"{row['cells_ok']}/{row['cells']}"
         rows.append(
@@ -154,7 +152,7 @@ def _result_rows(round_: Round, entries: dict[str, Entry]) -> list[list[Any]]:
                 [str(escape(round_.suite)), round_.suite],
                 [_anchor(scenario_link(round_, scenario)), scenario],
                 [_anchor(where), label],
-                [str(row["role"]), str(row["role"])],
+                [_badge(str(row["role"])), str(row["role"])],
                 [f"<b>{shown(row['nmse_outside'])}</b>", _sort(row["nmse_outside"])],
                 [str(escape(interval)), _sort(row["nmse_outside_low"])],
                 [shown(row["nmse_inside"]), _sort(row["nmse_inside"])],
@@ -164,6 +162,10 @@ def _result_rows(round_: Round, entries: dict[str, Entry]) -> list[list[Any]]:
             ]
         )
     return rows
+
+
+def _badge(role: str) -> str:
+    return role if role == "method" else f'<span class="badge {role}">{role}</span>'
 
 
 def _anchor(link: Link) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
 
 VENDOR = files("rep4ex_bench.report") / "vendor"
-BUNDLES = {"d3": "d3.min.js", "@observablehq/plot": "plot.umd.min.js"}
+BUNDLES = {
+    "d3": "d3.min.js",
+    "@observablehq/plot": "plot.umd.min.js",
+    "jquery": "jquery.slim.min.js",
+    "datatables.net": "dataTables.min.js",
+}
 
 
 @pytest.mark.parametrize("package", BUNDLES)
@@ -16,7 +22,7 @@ def test_bundle_is_the_pinned_version_and_has_its_licence(package):
     pinned = json.loads((VENDOR / "package.json").read_text(encoding="utf-8"))["dependencies"]
     assert set(pinned) == set(BUNDLES)
     banner = (VENDOR / BUNDLES[package]).read_text(encoding="utf-8").splitlines()[0]
-    assert f"v{pinned[package]} Copyright" in banner
+    assert re.search(rf"\bv?{re.escape(pinned[package])}\b", banner)
     licence = (VENDOR / f"{BUNDLES[package]}.LICENSE").read_text(encoding="utf-8")
     assert f"{package} {pinned[package]}" in licence
-    assert "Permission to use, copy, modify" in licence
+    assert re.search(r"Permission (to use, copy, modify|is hereby granted)", licence)

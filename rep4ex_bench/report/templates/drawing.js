@@ -68,7 +68,13 @@ function draw(box, options, label) {
   });
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", label);
-  box.replaceChildren(svg);
+  box.replaceChildren(withRoles(svg));
+}
+
+// Plot labels its groups; only what has a role may have a label.
+function withRoles(svg) {
+  for (const group of svg.querySelectorAll("g[aria-label]")) group.setAttribute("role", "group");
+  return svg;
 }
 
 function empty(box, text) {
@@ -80,12 +86,12 @@ function empty(box, text) {
 
 function swatch(method) {
   const row = [{x: 0, y: 0}, {x: 0.5, y: 0}, {x: 1, y: 0}];
-  return Plot.plot({
+  return withRoles(Plot.plot({
     width: 34, height: 14, margin: 1, axis: null, x: {domain: [0, 1]}, y: {domain: [-1, 1]},
     style: {background: "none"},
     marks: [
       lineOf(row, "x", "y", method, {clip: false}),
       dotsOf(row.slice(1, 2), "x", "y", method, {clip: false, r: 3.6}),
     ],
-  });
+  }));
 }
