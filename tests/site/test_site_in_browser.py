@@ -36,7 +36,7 @@ def test_results_sort_and_filter(open_file, site):
     values = [float(t) for t in page.locator("#all-results tbody td b").all_inner_texts()]
     assert values == sorted(values)
     heading.click()
-    assert heading.get_attribute("aria-sort") == "descending"
+    page.wait_for_selector("#all-results th[aria-sort=descending]")
     again = [float(t) for t in page.locator("#all-results tbody td b").all_inner_texts()]
     assert again == values[::-1]
     page.get_by_label("Filter").fill("pca")
