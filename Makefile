@@ -6,7 +6,7 @@ DEMO_OUT ?= runs/smoke
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test gate gpu-offline kernels-document gpu check format lint types clean
+.PHONY: help demo picture test gate gpu-offline kernels-document gpu site speed-board check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -55,5 +55,13 @@ lint: $(VENV)/.installed-dev
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
+site: $(VENV)/.installed-run  ## Build the leaderboard's site from leaderboard/
+	$(BIN)/rep4ex-bench leaderboard build --from leaderboard --out site
+
+speed-board: $(VENV)/.installed-dev  ## Renew the CPU speed board in leaderboard/speed/ (about an hour)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
+	$(BIN)/rep4ex-bench kernels --out leaderboard/speed/cpu
+	$(BIN)/rep4ex-bench kernels --scaling --out leaderboard/speed/cpu-scaling
+
 clean:  ## Remove the environment and everything generated
-	rm -rf $(VENV) build dist runs *.egg-info
+	rm -rf $(VENV) build dist runs site *.egg-info
