@@ -46,7 +46,7 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
     if not pairs:
         return []
     differences = [log_ratio(table[order[b]], table[order[a]]) for a, b in pairs]
-    p = [signed_rank_p(difference) for difference in differences]
+    p = signed_rank_ps(differences)
     adjusted = holm(np.array(p))
     return [
         {
@@ -77,6 +77,16 @@ def signed_rank_p(differences: Floats) -> float:
     """Return the two-sided p-value; seeds without a difference are left out, as Wilcoxon does."""
     kept = differences[differences != 0]
     return float(stats.wilcoxon(kept).pvalue) if len(kept) else 1.0
+
+
+def signed_rank_ps(differences: list[Floats]) -> list[float]:
+    """Return `signed_rank_p` of each; those without zeros and ties are tested in one call."""
+    plain = [i for i, d in enumerate(differences) if d.all() and len(np.unique(abs(d))) == len(d)]
+    p = {}
+    if plain:
+        together = stats.wilcoxon(np.stack([differences[i] for i in plain]), axis=1).pvalue
+        p = dict(zip(plain, np.atleast_1d(together).tolist(), strict=True))
+    return [p[i] if i in p else signed_rank_p(d) for i, d in enumerate(differences)]
 
 
 def smallest_p(seeds: int) -> float:

@@ -10,18 +10,15 @@ from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.records import read_records, write_bytes
 from rep4ex_bench.report.render import render_report
 from rep4ex_bench.site.entries import Entry, read_entries
-from rep4ex_bench.site.names import by_label, labelled, slug
-from rep4ex_bench.site.pages import (
+from rep4ex_bench.site.links import (
     Link,
     entry_link,
     figures_link,
-    index_page,
     method_link,
-    method_page,
     scenario_link,
-    scenario_page,
-    submission_page,
 )
+from rep4ex_bench.site.names import by_label, labelled, slug
+from rep4ex_bench.site.pages import index_page, method_page, scenario_page, submission_page
 from rep4ex_bench.site.rounds import rounds
 from rep4ex_bench.speed_board.page import render_speed_board
 

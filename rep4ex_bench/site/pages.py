@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
-
-from markupsafe import Markup, escape
 
 from rep4ex_bench.ranking import places
 from rep4ex_bench.report.appearance import appearances
@@ -17,52 +14,31 @@ from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 from rep4ex_bench.report.tables import boards
 from rep4ex_bench.site.entries import Entry
-from rep4ex_bench.site.names import by_label, slug
+from rep4ex_bench.site.links import (
+    Link,
+    entry_link,
+    figures_link,
+    method_link,
+    scenario_link,
+)
+from rep4ex_bench.site.names import by_label
+from rep4ex_bench.site.results import results_data
 from rep4ex_bench.site.rounds import Round
 
 # Rows of a table that are static HTML at most: larger tables are drawn a page at a time.
 _TABLES = ("jquery.slim.min.js", "dataTables.min.js")
 
 
-@dataclass(frozen=True)
-class Link:
-    """A page: its address from the site's root, and what it is called."""
-
-    href: str
-    text: str
-    note: str = ""
-
-
-def entry_link(entry: Entry) -> Link:
-    """Return the link to the page of one version of a submission."""
-    return Link(f"submission/{slug(f'{entry.name} {entry.digest[:16]}')}.html", entry.label)
-
-
-def method_link(name: str) -> Link:
-    """Return the link to the page of a submission over all its versions."""
-    return Link(f"method/{slug(name)}.html", name)
-
-
-def scenario_link(round_: Round, scenario: str) -> Link:
-    """Return the link to the page of a scenario of a round."""
-    return Link(f"scenario/{slug(f'{round_.key} {scenario}')}.html", scenario)
-
-
-def figures_link(round_: Round) -> Link:
-    """Return the link to the report of a round, with all figures."""
-    return Link(f"round/{slug(round_.key)}.html", round_.title)
-
-
 def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> str:
     """Return the first page: rankings, every result as one table to sort and filter, entries."""
-    rows = [row for one in found for row in _result_rows(one, by_label(entries, one.suite))]
+    results = results_data([(one, by_label(entries, one.suite)) for one in found])
     return _render(
         "site_index.html.j2",
         "Leaderboard",
         "",
         scripts=("tables.js", "site.js"),
         libraries=_TABLES,
-        data={"rows": rows},
+        data=results,
         rounds=[
             {"round": one, "figures": figures_link(one), "scenarios": _scenario_links(one)}
             for one in found
@@ -70,7 +46,7 @@ def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> s
         entries=[(entry, entry_link(entry), method_link(entry.name)) for entry in entries],
         speed=speed,
         places=places,
-        results=len(rows),
+        results=len(results["rows"]),
     )
 
 
@@ -137,39 +113,6 @@ def submission_page(entry: Entry) -> str:
 def _scenario_links(round_: Round) -> list[Link]:
     labels = round_.records["scenario_label"].drop_duplicates()
     return [scenario_link(round_, str(label)) for label in labels]
-
-
-def _result_rows(round_: Round, entries: dict[str, Entry]) -> list[list[Any]]:
-    """Return cells as [HTML, sort key] in the order of the columns; text is escaped here."""
-    rows = []
-    for row in round_.board.to_dict("records"):
-        label, scenario = str(row["method_label"]), str(row["scenario_label"])
-        where = entry_link(entries[label])
-        interval = spread(row["nmse_outside_low"], row["nmse_outside_high"])
-        good = f"{row['cells_ok']}/{row['cells']}"
-        rows.append(
-            [
-                [str(escape(round_.suite)), round_.suite],
-                [_anchor(scenario_link(round_, scenario)), scenario],
-                [_anchor(where), label],
-                [_badge(str(row["role"])), str(row["role"])],
-                [f"<b>{shown(row['nmse_outside'])}</b>", _sort(row["nmse_outside"])],
-                [str(escape(interval)), _sort(row["nmse_outside_low"])],
-                [shown(row["nmse_inside"]), _sort(row["nmse_inside"])],
-                [shown(row["affine_r2"]), _sort(row["affine_r2"])],
-                [shown(row["cost_seconds"]), _sort(row["cost_seconds"])],
-                [good, row["cells_ok"] / row["cells"]],
-            ]
-        )
-    return rows
-
-
-def _badge(role: str) -> str:
-    return role if role == "method" else f'<span class="badge {role}">{role}</span>'
-
-
-def _anchor(link: Link) -> str:
-    return str(Markup('<a href="{}">{}</a>').format(link.href, link.text))
 
 
 def _sort(value: float) -> float:

@@ -17,6 +17,7 @@ from rep4ex_bench.ranking.pairs import (
     holm,
     seeds_needed,
     signed_rank_p,
+    signed_rank_ps,
     smallest_p,
     smallest_ratio,
 )
@@ -148,3 +149,11 @@ def test_breakdown_is_where_the_curves_cross_for_good():
     assert crossing(distance, np.array([0.0, 1.0, 1.0, 1.0]), line) == 1.0
     assert crossing(distance, np.array([0.0, 0.5, 0.9, np.inf]), line) == 2.0
     assert crossing(distance, np.full(4, np.inf), np.full(4, np.inf)) == 1.0
+
+
+@pytest.mark.parametrize("seeds", [1, 4, 12, 20])
+def test_many_signed_rank_tests_are_each_its_own(seeds):
+    rng = np.random.default_rng(seeds)
+    rows = [np.round(rng.normal(size=seeds), digits) for digits in (12, 12, 1, 1, 12)]
+    rows[4][0] = 0.0
+    assert signed_rank_ps(rows) == [signed_rank_p(row) for row in rows]
