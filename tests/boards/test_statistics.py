@@ -225,3 +225,7 @@ def test_workloads_that_ours_does_not_lead_are_told():
     assert (row["first"], row["ours"]) == ("qr", "rep4ex_auto")
     assert row["ratio"] == pytest.approx(2.5, rel=1e-3)
     assert "float64" in row["reason"]
+    fields = workload_fields("energy_distance", 256, direction="forward")
+    found = [*timed(fields, "torch_compile", quick), *timed(fields, "rep4ex_auto", slow)]
+    (row,) = behind(speed_table(records_table(found).to_pandas()))
+    assert "whether they are asked for or not" in row["reason"]
