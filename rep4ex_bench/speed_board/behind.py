@@ -28,7 +28,7 @@ _UNEXPLAINED = "No reason is known: a target."
 
 
 def _reason(workload: str) -> str:
-    op = workload.split()[0]
+    op = workload.split(maxsplit=1)[0]
     forward_only = " forward " in workload
     return REASONS.get(op, _FORWARD if forward_only else _UNEXPLAINED)
 
