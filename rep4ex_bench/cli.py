@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from rich.console import Console
 from rep4ex_bench.comparison.compare import LEAST, compare_runs
 from rep4ex_bench.comparison.terminal import print_comparison
 from rep4ex_bench.describe import describe_component, list_components
+from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
@@ -209,6 +211,19 @@ def compare(
     else:
         print_comparison(found, make_console(), with_all)
     sys.exit(1 if found.regressions else 0)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default="runs", help="Where runs go.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def doctor(out: Path, as_json: bool) -> None:
+    """Say what this machine can do; 1 if something promised is missing or gives wrong numbers."""
+    found = examine(out)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        print_findings(found, make_console())
+    sys.exit(1 if problems(found) else 0)
 
 
 for command in (attack_command, leaderboard_group, new_group, submit_command, verify_command):

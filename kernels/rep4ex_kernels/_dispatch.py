@@ -75,6 +75,27 @@ def choose_backend(
     return "torch"
 
 
+def explained(
+    op: str, device: torch.device, dtype: torch.dtype, width: int
+) -> tuple[str, dict[str, str]]:
+    """Return what `choose_backend` takes by itself, and why not each faster one.
+
+    Args: as of `choose_backend`.
+    """
+    chosen = choose_backend(op, "auto", device, dtype, width)
+    reasons = {}
+    for name in ("triton", "numba"):
+        if name == chosen:
+            break
+        obstacle = _obstacle(op, name, device, dtype, width)
+        limit = _NUMBA_MAX_WIDTH.get(op, -1)
+        if not obstacle and name == "numba" and width > limit:
+            obstacle = f"beyond {limit} columns torch's matrix products are faster"
+        if obstacle:
+            reasons[name] = obstacle
+    return chosen, reasons
+
+
 BANDWIDTH = (
     "the bandwidth is so wide or so narrow for these data that float32 does not give the accuracy "
     "promised"
