@@ -51,6 +51,6 @@ class OracleControlFunction(OracleMethod):
         resolve_device(device)
         regressor = make_axis_regressor(self.second_stage)
         stage = fit_control_function(
-            oracle.latents, train, regressor, derive_seed(seed, "second stage"), whiten=False
+            oracle.latents, train, regressor, derive_seed(seed, "second stage"), keep_axes=True
         )
         return FittedOracle(stage, train.k)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from rep4ex_bench.second_stage.additive import AdditiveRegressor
+from rep4ex_bench.second_stage.index_splines import IndexSplines
 from rep4ex_bench.second_stage.mlp import AdditiveMLP
 from rep4ex_bench.second_stage.splines import Splines
 
-REGRESSORS: dict[str, type[AdditiveRegressor]] = {"splines": Splines, "mlp": AdditiveMLP}
+DEFAULT = "splines"
+
+REGRESSORS: dict[str, type[AdditiveRegressor]] = {
+    regressor.name: regressor for regressor in (IndexSplines, Splines, AdditiveMLP)
+}
 
 
 def make_regressor(name: str) -> AdditiveRegressor:
