@@ -6,11 +6,12 @@ from rep4ex_bench.second_stage.additive import AdditiveRegressor
 from rep4ex_bench.second_stage.index_splines import IndexSplines
 from rep4ex_bench.second_stage.mlp import AdditiveMLP
 from rep4ex_bench.second_stage.splines import Splines
+from rep4ex_bench.second_stage.thin_plate import ThinPlate
 
 DEFAULT = "splines"
 
 REGRESSORS: dict[str, type[AdditiveRegressor]] = {
-    regressor.name: regressor for regressor in (IndexSplines, Splines, AdditiveMLP)
+    regressor.name: regressor for regressor in (IndexSplines, Splines, ThinPlate, AdditiveMLP)
 }
 
 

@@ -12,19 +12,16 @@ Sources: Golub and Pereyra 1973, Kaufman 1975 (variable projection); Friedman an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from scipy.linalg import block_diag
 
 from rep4ex_bench.data import FloatArray
+from rep4ex_bench.second_stage.calibration import mean_basis, quadratic_basis
 from rep4ex_bench.second_stage.natural_spline import NaturalSplines
-from rep4ex_bench.second_stage.smoothing import Smooth, Weights, fit_smooth
+from rep4ex_bench.second_stage.smoothing import Smooth, Weights, curvature_weights, fit_smooth
 
-_OF_NU, _OF_PSI = np.logspace(-7, 1, 9), np.logspace(-6, 2, 5)
-CANDIDATES: tuple[Weights, ...] = tuple(
-    (float(nu), float(psi)) for nu, psi in product(_OF_NU, _OF_PSI)
-)
+CANDIDATES = curvature_weights()
 # Steps between two choices of the penalties' weights.
 _STEPS_BETWEEN = 4
 _TRIALS = 4
@@ -83,9 +80,25 @@ class IndexFit:
         """Return those of nu, then of psi: (2, q, K - 1)."""
         return self.smooth.coefficients.reshape(2, self.directions.shape[1], -1)
 
+    def calibrated(self, weight: float) -> FloatArray:
+        """Return coefficients as `coefficients` does, with the predictions calibrated.
+
+        Args:
+            weight: w of `calibration.py`, at least 0.
+        """
+        rows, n = self._rows, len(self._rows.outcome)
+        moments = quadratic_basis(rows.code - rows.residual)
+        along_code, along_residual = self._along
+        means = mean_basis(self.bases[0], along_code - along_residual, along_residual)
+        predicted = moments.T @ np.hstack([*means, np.zeros((n, len(means) * means.shape[2]))])
+        normal = self.smooth.normal + weight * predicted.T @ predicted / n
+        seen = self._design.T @ rows.outcome + weight * predicted.T @ (moments.T @ rows.outcome)
+        solved = np.linalg.solve(normal, seen / n)
+        return np.asarray(solved.reshape(2, self.directions.shape[1], -1))
+
     def normal_equations(self) -> tuple[FloatArray, FloatArray]:
         """Return J'J/n (dq, dq) and J'r/n (dq,) of the derivative J in the directions."""
-        columns = 0.0
+        columns = np.zeros((1, 1, 1))
         points = self._rows.code, self._rows.residual
         for basis, along, point, coefficients in zip(
             self.bases, self._along, points, self.coefficients(), strict=True

@@ -34,14 +34,23 @@ class IndexSplines(AdditiveRegressor):
             one of them is spare for what is not quite additive.
         knots: number of knots of each spline.
         starts: random sets of directions that the search starts from.
+        calibration: weight of what was seen of E[Y | do(A)] inside the support, at least 0
+            (`calibration.py`); 0 is least squares alone.
     """
 
     name: ClassVar[str] = "index_splines"
 
-    def __init__(self, indices: int | None = None, knots: int = 10, starts: int = 6) -> None:
+    def __init__(
+        self,
+        indices: int | None = None,
+        knots: int = 6,
+        starts: int = 6,
+        calibration: float = 10.0,
+    ) -> None:
         self.indices = indices
         self.knots = knots
         self.starts = starts
+        self.calibration = calibration
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
@@ -49,6 +58,7 @@ class IndexSplines(AdditiveRegressor):
             self.require_integer("indices", 1)
         self.require_integer("knots", 3)
         self.require_integer("starts", 1)
+        self.require_number("calibration", 0.0)
 
     def fit(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
@@ -67,7 +77,9 @@ class IndexSplines(AdditiveRegressor):
             ]
             directions = min(found, key=lambda fit: fit.smooth.score).directions
         best = improve(self._start(rows, directions), _STEPS)
-        return IndexFunction(best.directions, best.bases[0].splines(best.coefficients()[0]))
+        return IndexFunction(
+            best.directions, best.bases[0].splines(best.calibrated(self.calibration)[0])
+        )
 
     def _start(self, rows: Rows, directions: FloatArray) -> IndexFit:
         return IndexFit(rows, directions, self.knots, CANDIDATES)

@@ -66,4 +66,4 @@ class NaturalSplines:
         ]
 
     def _ramps(self, x: FloatArray) -> FloatArray:
-        return np.maximum(x.T[:, :, None] - self.knots[:, None, :], 0.0)
+        return np.asarray(np.maximum(x.T[:, :, None] - self.knots[:, None, :], 0.0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from rep4ex_bench.data import FloatArray
 
 # Keeps coefficients defined that neither data nor penalty decide.
 _RELATIVE_RIDGE = 1e-9
+
+_OF_NU, _OF_PSI = np.logspace(-7, 1, 9), np.logspace(-6, 2, 5)
 
 Weights = tuple[float, ...]
 
@@ -66,3 +69,11 @@ def fit_smooth(
         error = outcome @ outcome / n - (2 * cross - gram @ coefficients) @ coefficients
         fits.append(Smooth(coefficients, normal, weights, float(error / (1 - freedom / n) ** 2)))
     return min(fits, key=lambda fit: fit.score)
+
+
+def curvature_weights() -> tuple[Weights, ...]:
+    """Return candidates for the weights of nu's and psi's curvature, for coordinates of variance 1.
+
+    The smallest leave the fit free, with the largest it is linear.
+    """
+    return tuple((float(nu), float(psi)) for nu, psi in product(_OF_NU, _OF_PSI))
