@@ -30,7 +30,8 @@ class OracleControlFunction(OracleMethod):
     """Control function on the true Z, in its own axes.
 
     Args:
-        second_stage: "splines" (in the axes of Z, which no method can know) or "mlp".
+        second_stage: "splines" (in the axes of Z, which no method can know), "index_splines",
+            "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "oracle_control_function"

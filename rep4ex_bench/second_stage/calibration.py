@@ -32,7 +32,7 @@ def quadratic_basis(centres: FloatArray) -> FloatArray:
 
 
 def mean_basis(splines: NaturalSplines, centres: FloatArray, residual: FloatArray) -> FloatArray:
-    """Return mean_i basis_j(c + v_i), (q, n, K - 1), at projected centres (n, q), residual (r, q)."""
+    """Return mean_i basis_j(c + v_i), (q, n, K - 1); projected centres (n, q), residual (r, q)."""
     some = residual[:_MOST_RESIDUALS]
     grid = np.linspace(centres.min(axis=0), centres.max(axis=0), _GRID)
     shifted = (grid[:, None, :] + some[None, :, :]).reshape(-1, centres.shape[1])

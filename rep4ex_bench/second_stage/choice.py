@@ -8,7 +8,7 @@ from rep4ex_bench.second_stage.mlp import AdditiveMLP
 from rep4ex_bench.second_stage.splines import Splines
 from rep4ex_bench.second_stage.thin_plate import ThinPlate
 
-DEFAULT = "splines"
+DEFAULT = "index_splines"
 
 REGRESSORS: dict[str, type[AdditiveRegressor]] = {
     regressor.name: regressor for regressor in (IndexSplines, Splines, ThinPlate, AdditiveMLP)

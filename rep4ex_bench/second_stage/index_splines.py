@@ -45,7 +45,7 @@ class IndexSplines(AdditiveRegressor):
         indices: int | None = None,
         knots: int = 6,
         starts: int = 6,
-        calibration: float = 10.0,
+        calibration: float = 5.0,
     ) -> None:
         self.indices = indices
         self.knots = knots

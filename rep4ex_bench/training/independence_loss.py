@@ -12,6 +12,9 @@ is wrong. Source: Gretton et al. 2005 (HSIC); Rahimi and Recht 2007 (random feat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -21,6 +24,7 @@ from rep4ex_bench.training.invariance_loss import (
     residualised_batch,
     unbiased_dependence,
 )
+from rep4ex_bench.training.penalty import Penalty
 
 _FREQUENCIES = 32
 
@@ -46,7 +50,7 @@ class IndependenceLoss(InvarianceLoss):
         actions = batch.basis[:, 1:].mT / max(1, batch.basis.shape[1] - 1) ** 0.5
         kernel = torch.cat([batch.features, actions], dim=2)
         scale = self.hsic * 8 / (2 * _FREQUENCIES)
-        loss = scale * unbiased_dependence(features, kernel)
+        loss: Tensor = scale * unbiased_dependence(features, kernel)
         if self.mmr:
             loss = loss + self.mmr * unbiased_dependence(batch.white, batch.features)
         return loss
@@ -57,3 +61,10 @@ def _frequencies(code: Tensor) -> Tensor:
     d = code.shape[1]
     drawn = torch.randn(_FREQUENCIES, d, generator=torch_generator(0, "frequencies", d))
     return (drawn / d**0.5).to(code)
+
+
+PENALTIES: dict[str, Callable[[], Penalty]] = {
+    "mmr": InvarianceLoss,
+    "hsic": partial(IndependenceLoss, mmr=0.0),
+    "both": IndependenceLoss,
+}
