@@ -60,7 +60,8 @@ def _frequencies(code: Tensor) -> Tensor:
     """Return the frequencies (32, d): the same ones for every batch and replica."""
     d = code.shape[1]
     drawn = torch.randn(_FREQUENCIES, d, generator=torch_generator(0, "frequencies", d))
-    return (drawn / d**0.5).to(code)
+    frequencies: Tensor = (drawn / d**0.5).to(code)
+    return frequencies
 
 
 PENALTIES: dict[str, Callable[[], Penalty]] = {
