@@ -125,8 +125,8 @@ def run_setting(setting: str, seeds: int) -> pd.DataFrame:
                     error(task, encode(network, task), IndexSplines()),
                 ),
                 ("penalty", label, "splines", seed, error(task, encode(network, task), Splines())),
-                ("penalty", label, "r2", seed, r2(task, network, seed)),
-                ("penalty", label, "r2_do", seed, r2_do(task, network, seed)),
+                ("penalty", label, "r2", seed, r2(task, network.encode, seed)),
+                ("penalty", label, "r2_do", seed, r2_do(task, network.encode, seed)),
             ]
         several = [encode(network, task) for network in networks["both"][place]]
         pair = [halves[2 * place][0], halves[2 * place + 1][0]]

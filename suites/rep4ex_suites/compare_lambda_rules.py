@@ -104,7 +104,7 @@ def judge_point(task: Task, weight: float, network: TrainedAutoencoder, seed: in
     stage = fit_control_function(
         network.encode(task.train.features), task.train, make_regressor("splines"), seed
     )
-    return Judged(point, r2(task, network, seed), error_outside(task, stage))
+    return Judged(point, r2(task, network.encode, seed), error_outside(task, stage))
 
 
 def rules_section(paths: dict[tuple[str, int], list[Judged]], seeds: int) -> list[str]:
