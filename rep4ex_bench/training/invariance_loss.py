@@ -52,7 +52,7 @@ class InvarianceLoss(Penalty):
     def __call__(self, code: Tensor, rows: Tensor) -> Tensor:
         """Return the losses (B,) of code (B, d, b)."""
         batch = residualised_batch(code, rows)
-        return unbiased_dependence(batch.white, batch.features)
+        return dependence_over_pairs(batch.white, batch.features)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def residualised_batch(code: Tensor, rows: Tensor) -> ResidualisedBatch:
     return ResidualisedBatch(white, features, basis)
 
 
-def unbiased_dependence(left: Tensor, right: Tensor) -> Tensor:
+def dependence_over_pairs(left: Tensor, right: Tensor) -> Tensor:
     """Return 1 / (b (b - 1)) sum_{i != j} <l_i, l_j> <r_i, r_j>, (B,).
 
     Args:
