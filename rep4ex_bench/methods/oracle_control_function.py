@@ -50,8 +50,10 @@ class OracleControlFunction(OracleMethod):
         """Fit the control function on the training latents."""
         self.check_parameters()
         resolve_device(device)
+        return FittedOracle(self.fit_stage(train, oracle.latents, seed), train.k)
+
+    def fit_stage(self, train: TrainingData, latents: FloatArray, seed: int) -> ControlFunction:
+        """Return the control function on the latents (n, d)."""
         regressor = make_axis_regressor(self.second_stage)
-        stage = fit_control_function(
-            oracle.latents, train, regressor, derive_seed(seed, "second stage"), keep_axes=True
-        )
-        return FittedOracle(stage, train.k)
+        stage_seed = derive_seed(seed, "second stage")
+        return fit_control_function(latents, train, regressor, stage_seed, keep_axes=True)

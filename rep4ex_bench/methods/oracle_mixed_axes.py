@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rep4ex_bench.data import TrainingData
-from rep4ex_bench.method import OracleMethod, resolve_device
-from rep4ex_bench.methods.oracle_control_function import FittedOracle
-from rep4ex_bench.scenario import Oracle
-from rep4ex_bench.second_stage.choice import DEFAULT, REGRESSORS, make_regressor
-from rep4ex_bench.second_stage.control_function import fit_control_function
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.methods.oracle_control_function import OracleControlFunction
+from rep4ex_bench.second_stage.choice import DEFAULT, make_regressor
+from rep4ex_bench.second_stage.control_function import ControlFunction, fit_control_function
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 
-class OracleMixedAxes(OracleMethod):
+class OracleMixedAxes(OracleControlFunction):
     """Control function on the true Z, mixed into random axes, with the second stage of a method.
 
     Args:
@@ -29,20 +27,11 @@ class OracleMixedAxes(OracleMethod):
     version: ClassVar[int] = 1
 
     def __init__(self, second_stage: str = DEFAULT) -> None:
-        self.second_stage = second_stage
+        super().__init__(second_stage)
 
-    def check_parameters(self) -> None:
-        """Raise `ParameterError` if a parameter lies outside its domain."""
-        self.require_choice("second_stage", tuple(REGRESSORS))
-
-    def fit_with_oracle(
-        self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
-    ) -> FittedOracle:
-        """Fit the control function on the mixed training latents."""
-        self.check_parameters()
-        resolve_device(device)
-        d = oracle.latents.shape[1]
-        mixed = oracle.latents @ numpy_generator(seed, "axes").standard_normal((d, d))
+    def fit_stage(self, train: TrainingData, latents: FloatArray, seed: int) -> ControlFunction:
+        """Return the control function on the mixed latents."""
+        d = latents.shape[1]
+        mixed = latents @ numpy_generator(seed, "axes").standard_normal((d, d))
         regressor = make_regressor(self.second_stage)
-        stage = fit_control_function(mixed, train, regressor, derive_seed(seed, "second stage"))
-        return FittedOracle(stage, train.k)
+        return fit_control_function(mixed, train, regressor, derive_seed(seed, "second stage"))
