@@ -32,7 +32,8 @@ class Rep4Ex(AutoencoderMethod):
     Args:
         latent_dim: d; None takes what the data discloses.
         penalty_weight: lambda, at least 0; 0 is the plain autoencoder. The penalty has no scale,
-            and no rule that was tried does better than always 3 (`docs/lambda-selection.md`).
+            and no rule that was tried does better than always 3 (`docs/lambda-selection.md`, with
+            penalty "mmr").
             "auto" trains a path of lambdas as one stack and chooses by held-out rows
             (`training/lambda_selection.py`), for data that 3 does not suit; below 160 rows it is 3.
         penalty: "mmr" (the paper's: the residual has mean 0 given the actions), "hsic" (it is
