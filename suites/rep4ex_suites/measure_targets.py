@@ -79,8 +79,8 @@ def introduction(seeds: Sequence[int]) -> list[str]:
         "",
         f"`linear_action` with n = 10000 and leaky-ReLU mixing, {len(seeds)} seeds from {seeds[0]} "
         "that nothing was designed on; every parameter of `rep4ex` at its default. The prototype's "
-        "figures are leads, measured on other draws. The fair oracle has the second stage of `rep4ex`, "
-        "so that it got better with it: the prototype's was at .037 and .045.",
+        "figures are leads, measured on other draws. The fair oracle has the second stage of "
+        "`rep4ex`, so that it got better with it: the prototype's was at .037 and .045.",
         "",
         "| what (medians) | prototype | must reach | aim for | reached | |",
         "|---|---|---|---|---|---|",
