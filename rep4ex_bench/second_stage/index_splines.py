@@ -30,8 +30,8 @@ class IndexSplines(AdditiveRegressor):
     """Additive index splines.
 
     Args:
-        indices: number of directions; None takes one more than the code has dimensions, so that
-            one of them is spare for what is not quite additive.
+        indices: number of directions; None takes two more than the code has dimensions: spare
+            ones for what is additive in no axes (`docs/ablations.md`).
         knots: number of knots of each spline.
         starts: random sets of directions that the search starts from.
         calibration: weight of what was seen of E[Y | do(A)] inside the support, at least 0
@@ -70,7 +70,7 @@ class IndexSplines(AdditiveRegressor):
         if d > 1:
             rng = numpy_generator(seed, "directions")
             part = rows.some(rng.permutation(n)[:_SEARCH_ROWS])
-            count = d + 1 if self.indices is None else self.indices
+            count = d + 2 if self.indices is None else self.indices
             found = [
                 improve(self._start(part, _unit_columns(rng, d, count)), _SEARCH_STEPS)
                 for _ in range(self.starts)
