@@ -299,10 +299,10 @@ def write_page(frame: pd.DataFrame, seeds: int) -> list[str]:
         "--out docs/ablations.md`.",
         "",
         f"`linear_action` at (k, d, m) = (2, 2, 10), alpha 1, n = 10000, {seeds} seeds from "
-        f"{FIRST_SEED}. From them one choice was made, four indices and not three; docs/targets.md "
-        "confirms it on others, and all else was designed on seeds 1001 to 1005. nMSE outside the support: median "
-        "[smallest, largest] over seeds. Softplus outcomes are additive in the axes of Z, the "
-        "interaction is additive in none.",
+        f"{FIRST_SEED}. From them one choice was made, four indices and not three, which "
+        "docs/targets.md confirms on others; all else was designed on seeds 1001 to 1005. "
+        "nMSE outside the support: median [smallest, largest] over seeds. Softplus outcomes are "
+        "additive in the axes of Z, the interaction is additive in none.",
         "",
         "## Second stages",
         "",
