@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod
+from rep4ex_bench.second_stage.choice import DEFAULT
 from rep4ex_bench.training.replica import Replica
 
 
@@ -17,11 +18,11 @@ class Autoencoder(AutoencoderMethod):
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps.
-        second_stage: "splines" or "mlp".
+        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "autoencoder"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class Autoencoder(AutoencoderMethod):
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = "splines",
+        second_stage: str = DEFAULT,
     ) -> None:
         self.latent_dim = latent_dim
         self.autoencoder = autoencoder

@@ -30,7 +30,8 @@ class OracleControlFunction(OracleMethod):
     """Control function on the true Z, in its own axes.
 
     Args:
-        second_stage: "splines" (in the axes of Z, which no method can know) or "mlp".
+        second_stage: "splines" (in the axes of Z, which no method can know), "index_splines",
+            "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "oracle_control_function"
@@ -49,8 +50,10 @@ class OracleControlFunction(OracleMethod):
         """Fit the control function on the training latents."""
         self.check_parameters()
         resolve_device(device)
+        return FittedOracle(self.fit_stage(train, oracle.latents, seed), train.k)
+
+    def fit_stage(self, train: TrainingData, latents: FloatArray, seed: int) -> ControlFunction:
+        """Return the control function on the latents (n, d)."""
         regressor = make_axis_regressor(self.second_stage)
-        stage = fit_control_function(
-            oracle.latents, train, regressor, derive_seed(seed, "second stage"), whiten=False
-        )
-        return FittedOracle(stage, train.k)
+        stage_seed = derive_seed(seed, "second stage")
+        return fit_control_function(latents, train, regressor, stage_seed, keep_axes=True)

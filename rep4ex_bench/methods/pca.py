@@ -13,6 +13,7 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods._two_stage import Code, TwoStageMethod
+from rep4ex_bench.second_stage.choice import DEFAULT
 from rep4ex_bench.training.networks import Standardise
 
 
@@ -21,13 +22,13 @@ class PCA(TwoStageMethod):
 
     Args:
         latent_dim: d; None takes what the data discloses.
-        second_stage: "splines" or "mlp".
+        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "pca"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    def __init__(self, latent_dim: int | None = None, second_stage: str = "splines") -> None:
+    def __init__(self, latent_dim: int | None = None, second_stage: str = DEFAULT) -> None:
         self.latent_dim = latent_dim
         self.second_stage = second_stage
 

@@ -1,9 +1,11 @@
 """`rep4ex`: an autoencoder whose code is linear in the actions, then a control function.
 
 Source: Rep4Ex (arXiv 2310.04295), Algorithm 1. Differences to the paper: the MMR penalty is the
-whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shrinks the code), the
-encoder starts from the linear code that the actions move most (`training/linear_code.py`), and the
-second stage is averaged over rotations (`second_stage/splines.py`).
+whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shrinks the code), with
+independence of the residual and the actions beside it (`training/independence_loss.py`); the
+encoder starts from the linear code that the actions move most (`training/linear_code.py`); and the
+second stage learns its directions and is calibrated inside the support
+(`second_stage/index_splines.py`). `docs/ablations.md` has what each of them brings.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.methods._autoencoder_method import AutoencoderCode, AutoencoderMethod
+from rep4ex_bench.second_stage.choice import DEFAULT
+from rep4ex_bench.training.independence_loss import PENALTIES
 from rep4ex_bench.training.lambda_selection import PATH, PathPoint, choose_lambda
+from rep4ex_bench.training.penalty import Penalty
 from rep4ex_bench.training.replica import Replica
 from rep4ex_bench.training.rows import held_out_count
 
@@ -27,29 +32,34 @@ class Rep4Ex(AutoencoderMethod):
     Args:
         latent_dim: d; None takes what the data discloses.
         penalty_weight: lambda, at least 0; 0 is the plain autoencoder. The penalty has no scale,
-            and no rule that was tried does better than always 3 (`docs/lambda-selection.md`).
+            and no rule that was tried does better than always 3 (`docs/lambda-selection.md`, with
+            penalty "mmr").
             "auto" trains a path of lambdas as one stack and chooses by held-out rows
             (`training/lambda_selection.py`), for data that 3 does not suit; below 160 rows it is 3.
+        penalty: "mmr" (the paper's: the residual has mean 0 given the actions), "hsic" (it is
+            independent of them, which the paper's model says too) or "both".
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps of the autoencoder.
-        second_stage: "splines" or "mlp".
+        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "rep4ex"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def __init__(
         self,
         latent_dim: int | None = None,
         penalty_weight: float | str = 3.0,
+        penalty: str = "both",
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = "splines",
+        second_stage: str = DEFAULT,
     ) -> None:
         self.latent_dim = latent_dim
         self.penalty_weight = penalty_weight
+        self.penalty = penalty
         self.autoencoder = autoencoder
         self.hidden = hidden
         self.steps = steps
@@ -58,10 +68,15 @@ class Rep4Ex(AutoencoderMethod):
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         super().check_parameters()
+        self.require_choice("penalty", tuple(PENALTIES))
         if self.penalty_weight != "auto":
             if isinstance(self.penalty_weight, str):
                 self.reject("penalty_weight", "'auto' or a finite number at least 0.0")
             self.require_number("penalty_weight", 0.0)
+
+    def make_penalty(self) -> Penalty:
+        """Return what lambda weighs."""
+        return PENALTIES[self.penalty]()
 
     @property
     def replicas_per_fit(self) -> int:

@@ -17,7 +17,7 @@ from rep4ex_bench.method import OracleMethod, resolve_device
 from rep4ex_bench.methods._autoencoder_method import certified_codes, check_training
 from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
 from rep4ex_bench.scenario import Oracle
-from rep4ex_bench.second_stage.choice import REGRESSORS
+from rep4ex_bench.second_stage.choice import DEFAULT, REGRESSORS
 from rep4ex_bench.training.latent_loss import LatentLoss
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import train_stack
@@ -31,11 +31,11 @@ class Rep4ExOraclePenalty(OracleMethod):
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps.
-        second_stage: "splines" or "mlp".
+        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "rep4ex_oracle_penalty"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Rep4ExOraclePenalty(OracleMethod):
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = "splines",
+        second_stage: str = DEFAULT,
     ) -> None:
         self.penalty_weight = penalty_weight
         self.autoencoder = autoencoder

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from rep4ex_bench.second_stage.additive import AdditiveRegressor
+from rep4ex_bench.second_stage.index_splines import IndexSplines
 from rep4ex_bench.second_stage.mlp import AdditiveMLP
 from rep4ex_bench.second_stage.splines import Splines
+from rep4ex_bench.second_stage.thin_plate import ThinPlate
 
-REGRESSORS: dict[str, type[AdditiveRegressor]] = {"splines": Splines, "mlp": AdditiveMLP}
+DEFAULT = "index_splines"
+
+REGRESSORS: dict[str, type[AdditiveRegressor]] = {
+    regressor.name: regressor for regressor in (IndexSplines, Splines, ThinPlate, AdditiveMLP)
+}
 
 
 def make_regressor(name: str) -> AdditiveRegressor:

@@ -16,7 +16,7 @@ from torch import Tensor, as_tensor, float64
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.method import to_float64
 from rep4ex_bench.second_stage.additive import AdditiveRegressor, FittedAdditive
-from rep4ex_bench.second_stage.whitening import Whitening
+from rep4ex_bench.second_stage.canonical_frame import in_canonical_frame
 from rep4ex_kernels import residualize
 
 
@@ -48,7 +48,7 @@ def fit_control_function(
     regressor: AdditiveRegressor,
     seed: int,
     *,
-    whiten: bool = True,
+    keep_axes: bool = False,
 ) -> ControlFunction:
     """Fit the control function of a code.
 
@@ -57,15 +57,16 @@ def fit_control_function(
         train: actions and outcome.
         regressor: how nu and psi are fitted.
         seed: of everything random in the regressor.
-        whiten: whiten the code first. A learnt code is identified up to an affine map only, so its
-            axes and scales mean nothing; only an oracle has axes to keep.
+        keep_axes: regress in the axes and scales of the code. A learnt code is identified up to an
+            affine map only, so they mean nothing, and the code goes to its canonical frame first,
+            where no affine map of it changes the prediction; only an oracle has axes to keep.
 
     Raises:
         DataError: a code that is constant or not finite.
     """
-    points = Whitening.fit(code).apply(code) if whiten else code
-    residual, coefficients = residualize(as_tensor(points), train.actions.to(float64))
     outcome = to_float64(train.outcome)
+    points = code if keep_axes else in_canonical_frame(code, outcome)
+    residual, coefficients = residualize(as_tensor(points), train.actions.to(float64))
     residual_array = to_float64(residual)
     regression = regressor.fit(points, residual_array, outcome, seed)
     mean_psi = float(outcome.mean() - regression.nu(points).mean())

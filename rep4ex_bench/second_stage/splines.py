@@ -9,7 +9,6 @@ code and averaged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,50 +17,12 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import SplineTransformer
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.second_stage.additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.second_stage.additive import AdditiveRegressor
+from rep4ex_bench.second_stage.index_function import IndexFunction, LinearTailSpline
 from rep4ex_bench.seeding import numpy_generator
 
 _DEGREE = 3
 _PENALTIES = np.logspace(-3, 3, 13)
-
-
-@dataclass(frozen=True)
-class LinearTailSpline:
-    """One coordinate's spline; linear outside [low, high]."""
-
-    spline: BSpline
-    low: float
-    high: float
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        """Return the spline at x, any shape."""
-        inside = np.clip(x, self.low, self.high)
-        slopes = self.spline.derivative()
-        beyond = x - inside
-        tails = np.where(beyond < 0, slopes(self.low), slopes(self.high)) * beyond
-        return np.asarray(self.spline(inside) + tails)
-
-
-@dataclass(frozen=True)
-class RotatedSplines(FittedAdditive):
-    """Average over rotations R_r of sum_j s_rj((z R_r)_j)."""
-
-    rotations: list[FloatArray]
-    splines: list[list[LinearTailSpline]]
-
-    def nu(self, code: FloatArray) -> FloatArray:
-        """Return nu, (n,), at code points (n, d)."""
-        return self.mean_nu_shifted(code, np.zeros((1, code.shape[1])))
-
-    def mean_nu_shifted(self, centres: FloatArray, residual: FloatArray) -> FloatArray:
-        """Return (q,): mean over v_i of nu(centre + v_i), one coordinate at a time."""
-        total = np.zeros(len(centres))
-        for rotation, splines in zip(self.rotations, self.splines, strict=True):
-            turned_centres, turned_residual = centres @ rotation, residual @ rotation
-            for axis, spline in enumerate(splines):
-                shifted = turned_centres[:, axis, None] + turned_residual[None, :, axis]
-                total += spline(shifted).mean(axis=1)
-        return total / len(self.rotations)
 
 
 class Splines(AdditiveRegressor):
@@ -86,15 +47,19 @@ class Splines(AdditiveRegressor):
 
     def fit(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
-    ) -> RotatedSplines:
+    ) -> IndexFunction:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""
         d = code.shape[1]
         rng = numpy_generator(seed, "rotations")
         rotations = [np.eye(d)]
         if d > 1 and self.rotations > 1:
             rotations = [_random_rotation(d, rng) for _ in range(self.rotations)]
-        splines = [self._fit_axes(code @ turn, residual @ turn, outcome) for turn in rotations]
-        return RotatedSplines(rotations, splines)
+        splines = [
+            spline
+            for turn in rotations
+            for spline in self._fit_axes(code @ turn, residual @ turn, outcome)
+        ]
+        return IndexFunction(np.hstack(rotations), splines, 1 / len(rotations))
 
     def _fit_axes(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray

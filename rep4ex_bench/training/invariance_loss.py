@@ -11,6 +11,8 @@ Leaving out i = j removes what independent noise contributes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -49,22 +51,54 @@ class InvarianceLoss(Penalty):
 
     def __call__(self, code: Tensor, rows: Tensor) -> Tensor:
         """Return the losses (B,) of code (B, d, b)."""
-        count = code.shape[2]
-        width = _split(rows.shape[2])
-        features, design = rows[:, :, :width], rows[:, :, width:]
-        gram = torch.bmm(design.mT, design) / count
-        basis = torch.linalg.solve_triangular(_factor(gram, _RIDGE), design.mT, upper=False)
-        features = torch.baddbmm(features, basis.mT, torch.bmm(basis, features), alpha=-1 / count)
-        features = features / features.norm(dim=2, keepdim=True).clamp_min(1e-6)
-        residual = torch.baddbmm(code, torch.bmm(code, basis.mT), basis, alpha=-1 / count)
-        covariance = torch.bmm(residual, residual.mT) / count
-        scale = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).detach()
-        factor = _factor(covariance, (_JITTER * scale)[:, None, None])
-        white = torch.linalg.solve_triangular(factor, residual, upper=False)
-        joint = torch.bmm(white, features)
-        own = white.square().sum(dim=(1, 2))  # |f_i|^2 = 1
-        loss: Tensor = (joint.square().sum(dim=(1, 2)) - own) / (count * (count - 1))
-        return loss
+        batch = residualised_batch(code, rows)
+        return dependence_over_pairs(batch.white, batch.features)
+
+
+@dataclass(frozen=True)
+class ResidualisedBatch:
+    """What statistics of a batch are made from.
+
+    Attributes:
+        white: whitened residual of the code on [1, A], (B, d, b).
+        features: kernel features of the actions, residualised on [1, A], of length 1: (B, b, c).
+        basis: orthogonal basis of [1, A], mean squares 1, the constant first: (B, k + 1, b).
+    """
+
+    white: Tensor
+    features: Tensor
+    basis: Tensor
+
+
+def residualised_batch(code: Tensor, rows: Tensor) -> ResidualisedBatch:
+    """Return the batch of code (B, d, b) and rows (B, b, c) of the table, without [1, A]."""
+    count = code.shape[2]
+    width = _split(rows.shape[2])
+    features, design = rows[:, :, :width], rows[:, :, width:]
+    gram = torch.bmm(design.mT, design) / count
+    basis = torch.linalg.solve_triangular(_factor(gram, _RIDGE), design.mT, upper=False)
+    features = torch.baddbmm(features, basis.mT, torch.bmm(basis, features), alpha=-1 / count)
+    features = features / features.norm(dim=2, keepdim=True).clamp_min(1e-6)
+    residual = torch.baddbmm(code, torch.bmm(code, basis.mT), basis, alpha=-1 / count)
+    covariance = torch.bmm(residual, residual.mT) / count
+    scale = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).detach()
+    factor = _factor(covariance, (_JITTER * scale)[:, None, None])
+    white = torch.linalg.solve_triangular(factor, residual, upper=False)
+    return ResidualisedBatch(white, features, basis)
+
+
+def dependence_over_pairs(left: Tensor, right: Tensor) -> Tensor:
+    """Return 1 / (b (b - 1)) sum_{i != j} <l_i, l_j> <r_i, r_j>, (B,).
+
+    Args:
+        left: features l, (B, p, b).
+        right: features r, (B, b, c).
+    """
+    count = left.shape[2]
+    joint = torch.bmm(left, right)
+    own = (left.square().sum(dim=1) * right.square().sum(dim=2)).sum(dim=1)
+    value: Tensor = (joint.square().sum(dim=(1, 2)) - own) / (count * (count - 1))
+    return value
 
 
 def _split(columns: int) -> int:

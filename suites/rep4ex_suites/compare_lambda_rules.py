@@ -21,17 +21,17 @@ import torch
 
 from rep4ex_bench import get_scenario
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.metrics import affine_r2, normalised_mse
 from rep4ex_bench.scenario import Task
 from rep4ex_bench.second_stage.choice import make_regressor
 from rep4ex_bench.second_stage.control_function import fit_control_function
-from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.seeding import numpy_generator
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.training.invariance_test import linear_invariance_test
 from rep4ex_bench.training.lambda_selection import PATH, RULES, PathPoint, Rule
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.stack import train_stack
 from rep4ex_bench.training.trained import TrainedAutoencoder
+from rep4ex_suites._judging import error_outside, r2
 
 FIRST_SEED = 9_101
 STEPS = 2_000
@@ -101,18 +101,10 @@ def judge_point(task: Task, weight: float, network: TrainedAutoencoder, seed: in
     actions = task.train.actions[network.held_out]
     test = linear_invariance_test(network.encode(features), actions, seed)
     point = PathPoint(weight, network.reconstruction_error(features), test.statistic, test.p_value)
-    fresh = task.oracle.draw(2_000, derive_seed(seed, "fresh"))
-    code = network.encode(torch.from_numpy(fresh.features).to(torch.float32))
     stage = fit_control_function(
         network.encode(task.train.features), task.train, make_regressor("splines"), seed
     )
-    outside = task.queries.scored & (task.queries.distance > 1)
-    prediction = stage.predict_do(torch.from_numpy(task.queries.actions[outside]).float())
-    return Judged(
-        point,
-        affine_r2(code, fresh.latents),
-        normalised_mse(prediction, task.truth.values[outside]),
-    )
+    return Judged(point, r2(task, network.encode, seed), error_outside(task, stage))
 
 
 def rules_section(paths: dict[tuple[str, int], list[Judged]], seeds: int) -> list[str]:

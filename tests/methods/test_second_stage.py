@@ -71,7 +71,7 @@ def test_spline_tails_are_linear_and_smooth_at_the_last_knot():
     rng = np.random.default_rng(0)
     code, residual = rng.normal(size=(500, 1)), rng.normal(size=(500, 1))
     fitted = Splines().fit(code, residual, np.sin(2 * code[:, 0]), seed=0)
-    spline = fitted.splines[0][0]
+    spline = fitted.splines[0]
     far = np.array([3.0, 4.0, 5.0, 50.0])
     for points, edge in ((far, spline.high), (-far, spline.low)):
         slopes = np.diff(spline(points)) / np.diff(points)
