@@ -233,11 +233,14 @@ for command in (attack_command, leaderboard_group, new_group, submit_command, ve
 def main() -> None:
     """Run the command; an error of ours is one message and exit status 2."""
     try:
-        cli(standalone_mode=True)
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except Rep4ExBenchError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; finished cells are kept, the same command goes on", err=True)
         sys.exit(130)
 
