@@ -1,10 +1,15 @@
 """A small board: two methods submitted and verified in one round, a third one not verified yet."""
 
+import dataclasses
 import shutil
 
+import pandas as pd
 import pytest
 
 from rep4ex_bench.runner import run_suite
+from rep4ex_bench.site.entries import read_entries
+from rep4ex_bench.site.names import labelled
+from rep4ex_bench.site.rounds import rounds
 from rep4ex_bench.submission.bundle import read_bundle
 from rep4ex_bench.submission.submit import submit
 from rep4ex_bench.submission.verify import record, record_folder, verify
@@ -53,3 +58,13 @@ def finished_board(tmp_path_factory):
 def board(finished_board, tmp_path):
     """A copy that a test may spoil."""
     return shutil.copytree(finished_board, tmp_path / "leaderboard")
+
+
+@pytest.fixture
+def large_round(finished_board):
+    """The round of the board as if it had 10,000 results, the best last."""
+    (one,) = rounds(labelled(read_entries(finished_board)))
+    many = pd.concat([one.board.iloc[[0]]] * 10_000, ignore_index=True)
+    many["scenario_label"] = [f"scenario {i // 100}" for i in range(10_000)]
+    many["nmse_outside"] = range(10_000, 0, -1)
+    return dataclasses.replace(one, board=many)
