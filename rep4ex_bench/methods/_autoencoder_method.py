@@ -44,8 +44,9 @@ class AutoencoderCode:
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return lambda, the steps taken and the certificate's numbers."""
+        """Return d, lambda, the steps taken and the certificate's numbers."""
         return {
+            "latent_dim": self.network.autoencoder.latent_dim,
             "penalty_weight": self.weight,
             "steps": self.network.steps,
             "linear_invariance": self.certificate.linear_invariance,

@@ -19,6 +19,10 @@ from rep4ex_bench.second_stage.choice import REGRESSORS, make_regressor
 from rep4ex_bench.second_stage.control_function import ControlFunction, fit_control_function
 from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.training.certificate import Certificate
+from rep4ex_bench.training.latent_dimension import estimate_latent_dim
+
+# As `latent_dim`: from the features, even where the data discloses it.
+ESTIMATED = "auto"
 
 
 class Code(Protocol):
@@ -96,12 +100,14 @@ def fit_second_stage(
 class TwoStageMethod(Method):
     """Base of methods that learn phi first; needs `latent_dim` and `second_stage` parameters."""
 
-    latent_dim: int | None
+    latent_dim: int | str | None
     second_stage: str
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
-        if self.latent_dim is not None:
+        if isinstance(self.latent_dim, str) and self.latent_dim != ESTIMATED:
+            self.reject("latent_dim", f"{ESTIMATED!r}, None or an integer of at least 1")
+        if self.latent_dim not in (None, ESTIMATED):
             self.require_integer("latent_dim", 1)
         self.require_choice("second_stage", tuple(REGRESSORS))
 
@@ -132,18 +138,15 @@ class TwoStageMethod(Method):
         return found
 
     def latent_dim_of(self, train: TrainingData) -> int:
-        """Return d: the parameter, or else what the data discloses.
+        """Return d: the parameter, else what the data discloses, else an estimate.
 
         Raises:
-            DataError: neither is there, or it is more than there are features.
+            DataError: it is more than there are features, or cannot be estimated.
         """
-        dimension = self.latent_dim if self.latent_dim is not None else train.latent_dim
-        if dimension is None:
-            raise DataError(
-                f"{self.name} needs the dimension of the latents: the data does not disclose it, "
-                "so pass latent_dim"
-            )
-        if dimension > train.m:
+        if self.latent_dim == ESTIMATED or (self.latent_dim is None and train.latent_dim is None):
+            return estimate_latent_dim(train.features)
+        dimension = self.latent_dim if isinstance(self.latent_dim, int) else train.latent_dim
+        if dimension is None or dimension > train.m:
             raise DataError(
                 f"{self.name}: latent_dim must be at most the {train.m} feature columns, "
                 f"got {dimension}"

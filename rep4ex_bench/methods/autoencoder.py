@@ -14,7 +14,8 @@ class Autoencoder(AutoencoderMethod):
     """Plain autoencoder and a control function.
 
     Args:
-        latent_dim: d; None takes what the data discloses.
+        latent_dim: d; None takes what the data discloses, or else an estimate from the features
+            (`training/latent_dimension.py`); "auto" takes the estimate in any case.
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps.
@@ -26,7 +27,7 @@ class Autoencoder(AutoencoderMethod):
 
     def __init__(
         self,
-        latent_dim: int | None = None,
+        latent_dim: int | str | None = None,
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,

@@ -21,14 +21,15 @@ class PCA(TwoStageMethod):
     """Principal components and a control function: how far a linear code goes.
 
     Args:
-        latent_dim: d; None takes what the data discloses.
+        latent_dim: d; None takes what the data discloses, or else an estimate from the features
+            (`training/latent_dimension.py`); "auto" takes the estimate in any case.
         second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "pca"
     version: ClassVar[int] = 2
 
-    def __init__(self, latent_dim: int | None = None, second_stage: str = DEFAULT) -> None:
+    def __init__(self, latent_dim: int | str | None = None, second_stage: str = DEFAULT) -> None:
         self.latent_dim = latent_dim
         self.second_stage = second_stage
 
@@ -59,8 +60,8 @@ class _Components:
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return nothing: there is nothing to say."""
-        return {}
+        """Return d."""
+        return {"latent_dim": int(self._components.n_components)}
 
     def encode(self, features: Tensor) -> FloatArray:
         """Return the projection (n, d) of features (n, m)."""

@@ -30,7 +30,8 @@ class Rep4Ex(AutoencoderMethod):
     """Autoencoder with the MMR penalty and a control function.
 
     Args:
-        latent_dim: d; None takes what the data discloses.
+        latent_dim: d; None takes what the data discloses, or else an estimate from the features
+            (`training/latent_dimension.py`); "auto" takes the estimate in any case.
         penalty_weight: lambda, at least 0; 0 is the plain autoencoder. The penalty has no scale,
             and no rule that was tried does better than always 3 (`docs/lambda-selection.md`, with
             penalty "mmr").
@@ -49,7 +50,7 @@ class Rep4Ex(AutoencoderMethod):
 
     def __init__(
         self,
-        latent_dim: int | None = None,
+        latent_dim: int | str | None = None,
         penalty_weight: float | str = 3.0,
         penalty: str = "both",
         autoencoder: str = "mlp",
