@@ -20,7 +20,7 @@ import torch
 
 from rep4ex_bench import provenance
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import DataError, describe_error
+from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory
 from rep4ex_bench.evaluation import Evaluation, MetricValue, evaluate
 from rep4ex_bench.isolation.sealed import SealedMethod
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
@@ -230,9 +230,12 @@ def _synchronise() -> None:
 
 
 def _failure(cell: Cell, known: _Progress, error: Exception) -> Record:
-    out_of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    status = "out_of_memory" if out_of_memory else "failed"
-    return _record(cell, known, MetricValue("", math.nan, math.nan, status, describe_error(error)))
+    status, text = "failed", describe_error(error)
+    if is_out_of_memory(error):
+        status = "out_of_memory"
+        if (limit := cell.resources.memory_gigabytes) is not None:
+            text += f" (memory limit {limit:.3g} GiB)"
+    return _record(cell, known, MetricValue("", math.nan, math.nan, status, text))
 
 
 def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:

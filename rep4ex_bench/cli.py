@@ -18,6 +18,7 @@ from rep4ex_bench.comparison.terminal import print_comparison
 from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
+from rep4ex_bench.executors.choice import EXECUTORS
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.site.commands import leaderboard_group
@@ -71,7 +72,19 @@ def describe(name: str) -> None:
 @click.option("--seeds", type=int, help="Number of seeds [default: the suite's].")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--workers", type=int, help="Worker processes [default: one per core].")
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    default="local",
+    show_default=True,
+    help="Where cells run; ray and slurm are optional extras.",
+)
 @click.option("--timeout", type=float, help="Seconds per cell [default: the suite's].")
+@click.option(
+    "--memory",
+    type=float,
+    help="GiB per cell [default: the suite's, or the machine's over its workers].",
+)
 @click.option(
     "--until-decided",
     nargs=2,
@@ -88,7 +101,9 @@ def run(
     seeds: int | None,
     device: str,
     workers: int | None,
+    executor: str,
     timeout: float | None,
+    memory: float | None,
     until_decided: tuple[str, str] | None,
     dry_run: bool,
     as_json: bool,
@@ -108,7 +123,9 @@ def run(
                 scenarios=scenarios,
                 most_seeds=MOST_SEEDS if seeds is None else seeds,
                 timeout_seconds=timeout,
+                memory_gigabytes=memory,
                 device=device,
+                executor=executor,
                 workers=workers,
                 watcher=watcher,
             )
@@ -120,7 +137,9 @@ def run(
                 methods=methods,
                 seeds=seeds,
                 timeout_seconds=timeout,
+                memory_gigabytes=memory,
                 device=device,
+                executor=executor,
                 workers=workers,
                 watcher=watcher,
             )

@@ -68,6 +68,17 @@ class BundleError(Rep4ExBenchError, ValueError):
     """A submission that cannot be made, is not safe to read, or is not what it says it is."""
 
 
+# How torch says that the system gave it no memory on a CPU: it has no exception for that.
+_TORCH_WITHOUT_MEMORY = ("can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that no memory was left, on the CPU or on a GPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(s in str(error) for s in _TORCH_WITHOUT_MEMORY)
+
+
 def describe_error(error: BaseException) -> str:
     """Return what an exception says; with its place, where nobody wrote it for the reader."""
     if isinstance(error, Rep4ExBenchError):

@@ -9,9 +9,10 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -181,21 +182,41 @@ def table_bytes(table: pa.Table) -> bytes:
 
 def write_bytes(content: bytes, path: Path) -> None:
     """Write a file atomically; raises as `write_table`."""
+    with written_atomically(path) as stream:
+        stream.write(content)
+
+
+@contextlib.contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream whose content becomes the file when the context ends without an exception.
+
+    Raises:
+        OutputWriteError: the disk is full or the folder is gone; an old file stays as it was.
+    """
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fchmod(stream.fileno(), 0o666 & ~_umask())  # mkstemp's files are the owner's alone
             os.fsync(stream.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
         raise OutputWriteError(
             f"cannot write {path}: {error.strerror or error}. Finished cells are kept; make room "
             "or mend the folder and run the same command again to go on"
         ) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a killed process left of files that it was writing into a folder."""
+    for file in folder.glob(".*.parquet.*"):
+        with contextlib.suppress(OSError):
+            file.unlink()

@@ -1,6 +1,7 @@
 """The output folder of a run: one suite, one file pair per finished cell, and what is made of them.
 
     run.json                          whose folder this is
+    run.lock                          held by the runner that is writing
     suite.toml                        the suite as it was last run
     cells/<first two>/<key>/predictions.parquet, records.parquet
     records.parquet, predictions.parquet, report.html      collected from the finished cells
@@ -10,12 +11,17 @@ A cell is finished when its records.parquet exists; it is written last, and neve
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from rep4ex_bench.cell import CellResult
 from rep4ex_bench.errors import OutputFolderError
@@ -31,8 +37,10 @@ from rep4ex_bench.records import (
     read_records,
     read_records_table,
     records_table,
+    remove_unfinished,
     write_bytes,
     write_table,
+    written_atomically,
 )
 from rep4ex_bench.suite import Cell
 
@@ -72,6 +80,25 @@ class RunFolder:
             )
         return cls(path)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runners out while the context lasts, however it or this process ends.
+
+        Raises:
+            OutputFolderError: another runner has the folder.
+        """
+        lock = FileLock(self.path / "run.lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise OutputFolderError(
+                f"another run is writing to {self.path}: wait for its end, or choose another --out"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def suite_name_and_title(self) -> tuple[str, str]:
         """Return name and title of the suite that the folder belongs to.
 
@@ -107,10 +134,12 @@ class RunFolder:
 
     def is_finished(self, cell: Cell) -> bool:
         """Say whether the cell has its records."""
-        return (self._folder(cell) / "records.parquet").exists()
+        # as text: a Path costs more than looking
+        return os.path.exists(f"{self.path}/cells/{cell.key[:2]}/{cell.key}/records.parquet")
 
     def write(self, cell: Cell, result: CellResult) -> None:
         """Keep the result of a cell; raises `OutputWriteError`."""
+        remove_unfinished(self._folder(cell))
         if result.predictions is not None:
             write_table(result.predictions, self._folder(cell) / "predictions.parquet")
         write_table(records_table(result.records), self._folder(cell) / "records.parquet")
@@ -123,19 +152,59 @@ class RunFolder:
         Raises:
             OutputWriteError: the disk is full; the old files stay.
         """
-        records, predictions = [RECORD_SCHEMA.empty_table()], [PREDICTION_SCHEMA.empty_table()]
-        for cell in cells:
-            if not self.is_finished(cell):
-                continue
-            table = read_records_table(self._folder(cell) / "records.parquet")
-            records.append(_with_labels(table, cell))
-            if (file := self._folder(cell) / "predictions.parquet").exists():
-                predictions.append(read_predictions_table(file))
-        write_table(pa.concat_tables(records), self.path / "records.parquet")
-        write_table(pa.concat_tables(predictions), self.path / "predictions.parquet")
+        with (
+            _Growing(self.path / "records.parquet", RECORD_SCHEMA) as records,
+            _Growing(self.path / "predictions.parquet", PREDICTION_SCHEMA) as predictions,
+        ):
+            for cell in cells:
+                if not self.is_finished(cell):
+                    continue
+                table = read_records_table(self._folder(cell) / "records.parquet")
+                records.add(_with_labels(table, cell))
+                if (file := self._folder(cell) / "predictions.parquet").exists():
+                    predictions.add(read_predictions_table(file))
 
     def _folder(self, cell: Cell) -> Path:
         return self.path / "cells" / cell.key[:2] / cell.key
+
+
+class _Growing:
+    """A Parquet file made of many small tables, of which only some are in memory at once."""
+
+    _ROWS = 50_000
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path, self._schema = path, schema
+
+    def __enter__(self) -> _Growing:
+        self._file = contextlib.ExitStack()
+        stream = self._file.enter_context(written_atomically(self._path))
+        self._writer = self._file.enter_context(pq.ParquetWriter(stream, self._schema))
+        self._tables: list[pa.Table] = []
+        self._rows = 0
+        return self
+
+    def add(self, table: pa.Table) -> None:
+        """Append a table of the schema."""
+        self._tables.append(table)
+        self._rows += len(table)
+        if self._rows >= self._ROWS:
+            self._write()
+
+    def _write(self) -> None:
+        if self._tables:
+            self._writer.write_table(pa.concat_tables(self._tables))
+        self._tables, self._rows = [], 0
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._write()
+        self._file.__exit__(kind, error, trace)
 
 
 def _with_labels(table: pa.Table, cell: Cell) -> pa.Table:

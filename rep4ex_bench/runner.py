@@ -10,9 +10,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.cell import CellResult
-from rep4ex_bench.executors import Executor
-from rep4ex_bench.executors.local import LocalExecutor
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.executors.choice import make_executor
 from rep4ex_bench.report import write_report
 from rep4ex_bench.run_folder import RunFolder
 from rep4ex_bench.suite import Cell, Suite, load_suite
@@ -58,7 +56,9 @@ def run_suite(
     methods: Sequence[str] = (),
     seeds: int | None = None,
     timeout_seconds: float | None = None,
+    memory_gigabytes: float | None = None,
     device: str = "auto",
+    executor: str = "local",
     workers: int | None = None,
     watcher: Watcher | None = None,
 ) -> Run:
@@ -71,29 +71,36 @@ def run_suite(
         methods: likewise.
         seeds: how many seeds; None means the suite's.
         timeout_seconds: limit per cell; None means the suite's.
+        memory_gigabytes: likewise, in GiB; where neither names one, the memory of the machine over
+            its workers.
         device: "auto", "cpu" or "cuda".
-        workers: worker processes; None means one per core.
+        executor: "local", "ray" or "slurm".
+        workers: worker processes; None means one per core of the machine or of the cluster.
         watcher: is told how it goes on.
 
     Raises:
         UsageError: anything asked for that does not exist or fit; nothing was run or written.
+        OutputFolderError: the folder is another suite's, or another runner is writing to it.
         OutputWriteError: the disk is full; finished cells are kept.
     """
     whole = suite if isinstance(suite, Suite) else load_suite(suite)
-    part = whole.narrowed(tuple(scenarios), tuple(methods), seeds, timeout_seconds)
-    executor: Executor = LocalExecutor(resolve_device(device).type, workers)
+    part = whole.narrowed(
+        tuple(scenarios), tuple(methods), seeds, timeout_seconds, memory_gigabytes
+    )
+    engine = make_executor(executor, device, workers, Path(out))
     folder = RunFolder.open(Path(out), whole.name, whole.title)
-    folder.keep_suite(whole.text)
-    cells = part.cells()
-    missing = [cell for cell in cells if not folder.is_finished(cell)]
-    if watcher is not None:
-        watcher.planned(len(cells), len(cells) - len(missing))
-    if missing:
-        executor.run(missing, *_callbacks(folder, watcher))
-    # the report shows all that the folder holds of the suite, not only this call's part
-    everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
-    folder.collect(everything)
-    records, _ = _write_report(folder, whole.name, whole.title)
+    with folder.held():
+        folder.keep_suite(whole.text)
+        cells = part.cells()
+        missing = [cell for cell in cells if not folder.is_finished(cell)]
+        if watcher is not None:
+            watcher.planned(len(cells), len(cells) - len(missing))
+        if missing:
+            engine.run(missing, *_callbacks(folder, watcher))
+        # the report shows all that the folder holds of the suite, not only this call's part
+        everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
+        folder.collect(everything)
+        records, _ = _write_report(folder, whole.name, whole.title)
     asked = records[records["cell_key"].isin({cell.key for cell in cells})]
     bad = asked.loc[~asked["status"].isin(["ok", "skipped"]), "cell_key"].nunique()
     return Run(folder.path, records, len(cells), len(cells) - len(missing), bad)

@@ -6,6 +6,8 @@
     seeds = 3                      # 0, 1, 2; or a list
     timeout_seconds = 120          # per cell
     metrics = ["nmse_outside"]     # default: all
+    [resources]                    # of a cell, see `resources.py`; may be left out
+    memory_gigabytes = 4
     [[scenarios]]
     name = "linear_action"
     label = "two latents"          # default: the name; unique in the suite
@@ -37,6 +39,7 @@ from rep4ex_bench.evaluation import METRICS
 from rep4ex_bench.method import Method
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import get_method, get_scenario
+from rep4ex_bench.resources import ONE_CORE, Resources
 from rep4ex_bench.scenario import Scenario
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
@@ -59,6 +62,7 @@ class _SuiteFile(BaseModel):
     seeds: Annotated[int, Field(ge=1, le=1_000_000)] | list[int] = 5
     timeout_seconds: float | int = Field(600.0, gt=0, le=86_400)
     metrics: list[str] = Field(default_factory=lambda: list(METRICS), min_length=1)
+    resources: Resources = ONE_CORE
     scenarios: list[_Entry] = Field(min_length=1)
     methods: list[_Entry] = Field(min_length=1)
 
@@ -77,6 +81,7 @@ class Cell:
     metrics: tuple[str, ...]
     timeout_seconds: float
     key: str
+    resources: Resources = ONE_CORE
 
 
 @dataclass(frozen=True)
@@ -95,38 +100,32 @@ class Suite:
     scenarios: Mapping[str, Scenario]
     methods: Mapping[str, Method]
     text: str = ""
+    resources: Resources = ONE_CORE
 
     def cells(self) -> list[Cell]:
         """Return all cells, seeds outermost, so that every method has early seeds early."""
+        # identities are looked up once: a plan may have 100,000 cells
+        scenarios = [(label, one, _identity(one)) for label, one in self.scenarios.items()]
+        methods = [(label, one, _identity(one)) for label, one in self.methods.items()]
+        common = {"protocol_version": self.protocol_version, "metrics": sorted(self.metrics)}
         return [
-            self._cell(scenario, method, seed)
+            Cell(
+                self.name,
+                self.protocol_version,
+                scenario_label,
+                scenario,
+                method_label,
+                method,
+                seed,
+                self.metrics,
+                self.timeout_seconds,
+                _key(common | {"scenario": of_scenario, "method": of_method, "seed": seed}),
+                self.resources,
+            )
             for seed in self.seeds
-            for scenario in self.scenarios
-            for method in self.methods
+            for scenario_label, scenario, of_scenario in scenarios
+            for method_label, method, of_method in methods
         ]
-
-    def _cell(self, scenario_label: str, method_label: str, seed: int) -> Cell:
-        scenario, method = self.scenarios[scenario_label], self.methods[method_label]
-        identity = {
-            "protocol_version": self.protocol_version,
-            "scenario": _identity(scenario),
-            "method": _identity(method),
-            "seed": seed,
-            "metrics": sorted(self.metrics),
-        }
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        return Cell(
-            self.name,
-            self.protocol_version,
-            scenario_label,
-            scenario,
-            method_label,
-            method,
-            seed,
-            self.metrics,
-            self.timeout_seconds,
-            key,
-        )
 
     def narrowed(
         self,
@@ -134,6 +133,7 @@ class Suite:
         methods: tuple[str, ...] = (),
         seeds: int | None = None,
         timeout_seconds: float | None = None,
+        memory_gigabytes: float | None = None,
     ) -> Suite:
         """Return the suite with only these labels or names, and the first `seeds` seeds.
 
@@ -141,7 +141,7 @@ class Suite:
 
         Raises:
             UnknownNameError: a scenario or method that the suite does not have.
-            UsageError: a number of seeds below 1 or a time limit that is not positive.
+            UsageError: a number of seeds below 1, or a limit that is not positive.
         """
         chosen = self
         if scenarios:
@@ -157,12 +157,21 @@ class Suite:
             if not timeout_seconds > 0:
                 raise UsageError(f"the time limit must be above 0 seconds, got {timeout_seconds}")
             chosen = replace(chosen, timeout_seconds=float(timeout_seconds))
+        if memory_gigabytes is not None:
+            if not memory_gigabytes > 0:
+                raise UsageError(f"the memory limit must be above 0 GiB, got {memory_gigabytes}")
+            limited = self.resources.model_copy(update={"memory_gigabytes": memory_gigabytes})
+            chosen = replace(chosen, resources=limited)
         return chosen
 
 
 def canonical_parameters(component: Parameterised) -> str:
     """Return all parameters of a component, defaults included, as canonical JSON."""
     return json.dumps(component.get_params(deep=False), sort_keys=True)
+
+
+def _key(identity: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def _identity(component: Parameterised) -> list[Any]:
@@ -240,6 +249,7 @@ def parse_suite(text: str, source: str) -> Suite:
         scenarios=_components("scenarios", content.scenarios, get_scenario, source),
         methods=_components("methods", content.methods, get_method, source),
         text=text,
+        resources=content.resources,
     )
 
 

@@ -25,7 +25,9 @@ def run_until_decided(
     scenarios: Sequence[str] = (),
     most_seeds: int = MOST_SEEDS,
     timeout_seconds: float | None = None,
+    memory_gigabytes: float | None = None,
     device: str = "auto",
+    executor: str = "local",
     workers: int | None = None,
     watcher: Watcher | None = None,
 ) -> tuple[Run, Decision]:
@@ -39,13 +41,15 @@ def run_until_decided(
         second: of the other.
         scenarios: as of `run_suite`; a seed is one observation, over all of them.
         most_seeds: the limit.
-        timeout_seconds, device, workers, watcher: as of `run_suite`.
+        timeout_seconds, memory_gigabytes, device, executor, workers, watcher: as of `run_suite`.
 
     Raises:
         UsageError: not two methods, too low a limit, or what `run_suite` raises.
         OutputFolderError: the folder holds cells of other methods.
     """
-    part = suite.narrowed(tuple(scenarios), (first, second), None, timeout_seconds)
+    part = suite.narrowed(
+        tuple(scenarios), (first, second), None, timeout_seconds, memory_gigabytes
+    )
     if len(part.methods) != 2:
         raise UsageError(
             f"--until-decided compares two methods, got {', '.join(part.methods)}: give two labels"
@@ -62,7 +66,15 @@ def run_until_decided(
     ]
     seeds = fewest_seeds()
     while True:
-        run = run_suite(part, out, seeds=seeds, device=device, workers=workers, watcher=watcher)
+        run = run_suite(
+            part,
+            out,
+            seeds=seeds,
+            device=device,
+            executor=executor,
+            workers=workers,
+            watcher=watcher,
+        )
         decision = decide(scores(run.records), labels[0], labels[1])
         if decision.winner is not None or seeds >= most_seeds:
             return run, decision

@@ -11,6 +11,26 @@ _HEADER = struct.Struct(">Q")
 
 
 @dataclass(frozen=True)
+class Request:
+    """Cells to run together, and their limits.
+
+    Attributes:
+        cells: pickled (cells, device).
+        seconds: time limit of them all.
+        memory_bytes: limit of all their processes together.
+        process_memory: likewise of what one process may allocate; 0 where the system must not keep
+            it (a GPU's driver reserves more than it uses).
+        path: where modules are looked for.
+    """
+
+    cells: bytes
+    seconds: float
+    memory_bytes: int
+    process_memory: int
+    path: list[str]
+
+
+@dataclass(frozen=True)
 class Reply:
     """Pickled list of `CellResult`, or the status and message of a child that gave none."""
 

@@ -14,8 +14,10 @@ import io
 import os
 import pickle
 import select
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from typing import Literal
 
@@ -24,15 +26,19 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from rep4ex_bench.cell import CELL_THREADS, run_cells
-from rep4ex_bench.executors.frames import CONFINED, Reply, read_frame, write_frame
+from rep4ex_bench.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
+from rep4ex_bench.executors.warden import Warden
 from rep4ex_bench.isolation.channel import Channel
 from rep4ex_bench.isolation.confinement import hide_memory
 from rep4ex_bench.isolation.forker import Forker
+from rep4ex_bench.isolation.limits import adopt_orphans, limit_memory
 from rep4ex_bench.isolation.sealed import MethodProcessDiedError, SealedMethod
+from rep4ex_bench.isolation.strays import end_descendants
 from rep4ex_bench.registry import METHODS, SCENARIOS
 
 _TICK_SECONDS = 0.2
 _METHOD_DIED = b"the process of the method ended"
+_NO_FORKER = "the process that starts methods was ended while the method ran"
 
 
 def main() -> None:
@@ -51,13 +57,16 @@ def main() -> None:
     forker = Forker([requests.fileno(), replies.fileno()], confined)
     if confined:
         hide_memory()
+    adopt_orphans()
     while (frame := read_frame(requests)) is not None:
-        payload, timeout, path = pickle.loads(frame)
-        sys.path[:] = path
-        reply = _run_in_child(payload, timeout, requests.fileno(), forker)
+        request: Request = pickle.loads(frame)
+        sys.path[:] = request.path
+        reply = _run_in_child(request, requests.fileno(), forker)
         if reply is None:
             return
         write_frame(replies, pickle.dumps(reply))
+        if forker.is_gone():  # the executor starts another worker
+            return
 
 
 def warm_up() -> None:
@@ -73,18 +82,21 @@ def warm_up() -> None:
     torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step
 
 
-def _run_in_child(payload: bytes, timeout: float, runner: int, forker: Forker) -> Reply | None:
+def _run_in_child(request: Request, runner: int, forker: Forker) -> Reply | None:
     """Return the reply of a group of cells, or None if the runner went away meanwhile."""
     reading, writing = os.pipe()
-    connection, process = forker.start()
+    scratch = tempfile.mkdtemp(prefix="rep4ex-bench-")
+    connection, process = forker.start(request.process_memory, scratch)
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _child(payload, writing, Channel(connection), process)
+        _child(request, writing, Channel(connection), process)
     os.close(writing)
     connection.close()
+    warden = Warden({forker.process}, request.memory_bytes, scratch)
+    of_method = 0
     try:
-        content, ended = _collect(child, reading, runner, time.monotonic() + timeout)
+        ended = _collect(child, reading, runner, request.seconds, warden, forker)
     finally:
         os.close(reading)
         # the whole group: children that the method left behind end with it
@@ -94,13 +106,14 @@ def _run_in_child(payload: bytes, timeout: float, runner: int, forker: Forker) -
             except (ProcessLookupError, PermissionError):
                 continue
         _, status = os.waitpid(child, 0)
-        of_method = forker.end()
-    if ended == "runner":
-        return None
-    if ended == "deadline":
-        return Reply(status="timeout", error=f"over the time limit of {timeout:g} seconds")
+        if not forker.is_gone():
+            of_method = forker.end()
+        end_descendants({forker.process})
+        shutil.rmtree(scratch, ignore_errors=True)
+    if not isinstance(ended, bytes):
+        return None if ended == "runner" else ended
     # a process that died in the middle of writing left no whole frame
-    result = read_frame(io.BytesIO(content))
+    result = read_frame(io.BytesIO(ended))
     if result == _METHOD_DIED:
         return Reply(status="failed", error=_cause_of_death(of_method))
     if result is not None:
@@ -108,12 +121,14 @@ def _run_in_child(payload: bytes, timeout: float, runner: int, forker: Forker) -
     return Reply(status="failed", error=_cause_of_death(status))
 
 
-def _child(payload: bytes, writing: int, channel: Channel, process: int) -> None:
+def _child(request: Request, writing: int, channel: Channel, process: int) -> None:
     """Run the cells, write their results as one frame and leave without the parent's clean-up."""
     try:
         os.setsid()
+        if request.process_memory:
+            limit_memory(request.process_memory)
         try:
-            cells, device = cloudpickle.loads(payload)
+            cells, device = cloudpickle.loads(request.cells)
             for method in {id(cell.method): cell.method for cell in cells}.values():
                 if isinstance(method, SealedMethod):
                     method.connect(channel, process)
@@ -130,23 +145,28 @@ def _child(payload: bytes, writing: int, channel: Channel, process: int) -> None
 
 
 def _collect(
-    child: int, reading: int, runner: int, deadline: float
-) -> tuple[bytes, Literal["child", "deadline", "runner"]]:
-    """Return what the child wrote, and what ended the waiting."""
+    child: int, reading: int, runner: int, seconds: float, warden: Warden, forker: Forker
+) -> bytes | Reply | Literal["runner"]:
+    """Return what the child wrote, or why it must end, or that the runner went away."""
     chunks: list[bytes] = []
+    deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         ready, _, _ = select.select([reading, runner], [], [], min(left, _TICK_SECONDS))
         if reading in ready:
             chunk = os.read(reading, 1 << 20)
             if not chunk:
-                return b"".join(chunks), "child"
+                return b"".join(chunks)
             chunks.append(chunk)
         elif runner in ready:  # no request comes while one is served: this is the end of input
-            return b"", "runner"
+            return "runner"
         elif _has_ended(child):
             # it is gone, but something it started holds the pipe open
-            return b"".join(chunks), "child"
-    return b"", "deadline"
+            return b"".join(chunks)
+        if (broken := warden.look()) is not None:
+            return broken
+        if forker.is_gone():
+            return Reply(status="failed", error=_NO_FORKER)
+    return Reply(status="timeout", error=f"over the time limit of {seconds:g} seconds")
 
 
 def _has_ended(child: int) -> bool:

@@ -32,12 +32,17 @@ def hide_memory() -> bool:
     return library is not None and library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
 
 
-def use_scratch(folder: str) -> None:
-    """Make a folder the home, the temporary and the working directory of this process."""
-    os.chdir(folder)
-    for variable in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        os.environ[variable] = folder
+def use_temporary(folder: str) -> None:
+    """Make a folder the one for temporary files of this process."""
+    os.environ["TMPDIR"] = folder
     tempfile.tempdir = None  # it remembers where temporary files went before
+
+
+def use_scratch(folder: str) -> None:
+    """Make a folder the home and the working directory of this process."""
+    os.chdir(folder)
+    for variable in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        os.environ[variable] = folder
 
 
 def _library() -> ctypes.CDLL | None:

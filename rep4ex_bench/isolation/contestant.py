@@ -15,7 +15,7 @@ import cloudpickle
 import numpy as np
 import torch
 
-from rep4ex_bench.errors import describe_error
+from rep4ex_bench.errors import describe_error, is_out_of_memory
 from rep4ex_bench.isolation.channel import (
     Array,
     Channel,
@@ -93,8 +93,7 @@ class Contestant:
 
 def error_message(error: BaseException) -> dict[str, Any]:
     """Return an exception as a message; nothing of it is pickled."""
-    memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return {"error": describe_error(error), "memory": memory}
+    return {"error": describe_error(error), "memory": is_out_of_memory(error)}
 
 
 def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:

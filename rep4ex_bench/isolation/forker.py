@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import struct
-import tempfile
 from collections.abc import Sequence
 
 from rep4ex_bench.isolation.channel import Channel
-from rep4ex_bench.isolation.confinement import close_network, use_scratch
+from rep4ex_bench.isolation.confinement import close_network, use_scratch, use_temporary
 from rep4ex_bench.isolation.contestant import Contestant
+from rep4ex_bench.isolation.limits import adopt_orphans, limit_memory
+from rep4ex_bench.isolation.strays import end_descendants
 
 _NUMBER = struct.Struct(">q")
+_TERMS = struct.Struct(">qH")  # memory limit (0: none), length of the name of the scratch folder
 _START, _END = b"s", b"e"
 
 
@@ -29,7 +30,8 @@ class Forker:
 
     def __init__(self, keep_out: Sequence[int], confined: bool) -> None:
         self._control, theirs = socket.socketpair()
-        if os.fork() == 0:
+        self.process = os.fork()
+        if self.process == 0:
             try:
                 self._control.close()
                 for descriptor in keep_out:
@@ -39,17 +41,29 @@ class Forker:
                 os._exit(0)
         theirs.close()
 
-    def start(self) -> tuple[socket.socket, int]:
-        """Start a method's process; return the judge's end of the channel, and its process id."""
+    def start(self, memory_bytes: int, scratch: str) -> tuple[socket.socket, int]:
+        """Start a method's process; return the judge's end of the channel, and its process id.
+
+        Args:
+            memory_bytes: most memory that one process may allocate; 0 for no limit.
+            scratch: folder for its temporary files.
+        """
         judge, contestant = socket.socketpair()
+        name = os.fsencode(scratch)
         with contestant:
             socket.send_fds(self._control, [_START], [contestant.fileno()])
+            self._control.sendall(_TERMS.pack(memory_bytes, len(name)) + name)
         return judge, self._answer()
 
     def end(self) -> int:
         """End the method's process and all that it started; return its wait status."""
         self._control.sendall(_END)
         return self._answer()
+
+    def is_gone(self) -> bool:
+        """Say whether the forker has ended: something killed it, and methods cannot start."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.process, flags) is not None
 
     def _answer(self) -> int:
         content = self._control.recv(_NUMBER.size, socket.MSG_WAITALL)
@@ -60,34 +74,40 @@ class Forker:
 
 def _serve(control: socket.socket, confined: bool) -> None:
     """Start and end method processes until the worker is gone."""
-    child, scratch = 0, ""
+    adopt_orphans()
+    child = 0
     while True:
         order, files, _, _ = socket.recv_fds(control, 1, 1)
         if child:
             status = _reap(child)
-            shutil.rmtree(scratch, ignore_errors=True)
             child = 0
             if order == _END:
                 control.sendall(_NUMBER.pack(status))
         if not order:
             return
         if order == _START:
-            scratch = tempfile.mkdtemp(prefix="rep4ex-bench-") if confined else ""
+            memory_bytes, length = _TERMS.unpack(control.recv(_TERMS.size, socket.MSG_WAITALL))
+            scratch = os.fsdecode(control.recv(length, socket.MSG_WAITALL))
             child = os.fork()
             if child == 0:
-                _contest(control, files[0], scratch)
+                _contest(control, files[0], memory_bytes, scratch, confined)
             os.close(files[0])
             control.sendall(_NUMBER.pack(child))
 
 
-def _contest(control: socket.socket, descriptor: int, scratch: str) -> None:
+def _contest(
+    control: socket.socket, descriptor: int, memory_bytes: int, scratch: str, confined: bool
+) -> None:
     """Be the method's process; leave without the parent's clean-up."""
     try:
         control.close()
         os.setsid()
-        if scratch:
+        use_temporary(scratch)
+        if confined:
             use_scratch(scratch)
             close_network()
+        if memory_bytes:
+            limit_memory(memory_bytes)
         Contestant(Channel(socket.socket(fileno=descriptor))).serve()
         os._exit(0)
     finally:
@@ -95,7 +115,10 @@ def _contest(control: socket.socket, descriptor: int, scratch: str) -> None:
 
 
 def _reap(child: int) -> int:
+    """End a method's process and all that descends from it; return its wait status."""
     for end in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             end(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1]
+    _, status = os.waitpid(child, 0)
+    end_descendants(set())
+    return status

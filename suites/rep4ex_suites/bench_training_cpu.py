@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from rep4ex_bench import get_scenario
-from rep4ex_bench.executors.local import KEEP_MEMORY
+from rep4ex_bench.executors.worker_process import KEEP_MEMORY
 from rep4ex_bench.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.training.networks import mlp
 from rep4ex_bench.training.replica import Plan, Replica

@@ -1,0 +1,115 @@
+"""A worker process as its executor sees it: cells go in, results come out, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO, cast
+
+import cloudpickle
+
+from rep4ex_bench.cell import CellResult, failed_cell
+from rep4ex_bench.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
+from rep4ex_bench.executors.machine import available_memory
+from rep4ex_bench.isolation.sealed import seal
+from rep4ex_bench.resources import GIB
+from rep4ex_bench.suite import Cell
+
+_CLOSE_SECONDS = 3.0
+_LOST_TWICE = "the worker process ended twice: killed or out of memory?"
+# For glibc: memory of one training step is kept for the next instead of going back to the kernel,
+# which costs a page fault for every 4 KiB of it.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
+
+
+class WorkerProcess:
+    """One worker process on this machine, started when first needed and again if it dies.
+
+    Args:
+        device: for every cell.
+        confined: whether methods lose the network and their home.
+        share: of this machine's memory, the limit of cells that name none.
+    """
+
+    def __init__(self, device: str, confined: bool = False, share: float = 1.0) -> None:
+        self._device = device
+        self._share = share
+        self._options = [CONFINED] if confined else []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, cells: list[Cell]) -> Iterator[tuple[Cell, CellResult]]:
+        """Yield the result of each cell; a group that ends without results is run one by one."""
+        results = self._run_together(cells)
+        if results is None:  # the worker itself is lost: no fault of the cells, unless it repeats
+            results = self._run_together(cells) or Reply(status="failed", error=_LOST_TWICE)
+        if isinstance(results, Reply):
+            if len(cells) > 1:
+                for cell in cells:
+                    yield from self.run([cell])
+                return
+            results = [failed_cell(cells[0], results.status, results.error)]
+        yield from zip(cells, results, strict=True)
+
+    def _run_together(self, cells: list[Cell]) -> list[CellResult] | Reply | None:
+        """Return the results, or the reply that says why there are none, or None: worker lost."""
+        request = pickle.dumps(self._request(cells))
+        process = self._started()
+        try:
+            write_frame(cast(BinaryIO, process.stdin), request)
+            frame = read_frame(cast(BinaryIO, process.stdout))
+        except (BrokenPipeError, ValueError):
+            frame = None
+        if frame is None:
+            process.kill()
+            process.wait()
+            self._process = None
+            return None
+        reply: Reply = pickle.loads(frame)
+        if reply.status != "ok":
+            return reply
+        results = pickle.loads(reply.result)
+        if isinstance(results, str):  # not even unpacked, raised as a group, or not packed
+            return Reply(status="failed", error=results)
+        return cast(list[CellResult], results)
+
+    def _request(self, cells: list[Cell]) -> Request:
+        named = cells[0].resources.memory_bytes
+        memory = int(available_memory() * self._share) if named is None else named
+        limit = cells[0].resources.model_copy(update={"memory_gigabytes": memory / GIB})
+        return Request(
+            cloudpickle.dumps(
+                ([replace(cell, resources=limit) for cell in seal(cells)], self._device)
+            ),
+            sum(cell.timeout_seconds for cell in cells),
+            memory,
+            0 if self._device == "cuda" else memory,
+            sys.path,
+        )
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rep4ex_bench.executors.worker", *self._options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=os.environ | KEEP_MEMORY,
+                start_new_session=True,  # Ctrl-C is for the runner, which then closes its workers
+            )
+        return self._process
+
+    def close(self) -> None:
+        """End the worker and the cell it may be running: it ends by itself when its input does."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError):
+            cast(BinaryIO, self._process.stdin).close()
+        try:
+            self._process.wait(_CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
