@@ -174,7 +174,7 @@ def _fit_oracle(
     method: OracleMethod, task: Task, seed: int, device: str
 ) -> FittedMethod | Exception:
     try:
-        return method.fit_with_oracle(task.train, task.oracle, seed, device)
+        return method.fit_with_oracle(task.train, task.require_oracle(), seed, device)
     except Exception as error:
         return error
 

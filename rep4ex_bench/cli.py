@@ -19,6 +19,7 @@ from rep4ex_bench.describe import describe_component, list_components
 from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.executors.choice import EXECUTORS
+from rep4ex_bench.own_data.command import DataOptions, chosen_suite, print_checks
 from rep4ex_bench.progress import ProgressWatcher
 from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.site.commands import leaderboard_group
@@ -34,7 +35,6 @@ from rep4ex_bench.submission.commands import (
     submit_command,
     verify_command,
 )
-from rep4ex_bench.suite import load_suite
 from rep4ex_bench.terminal import make_console, plan_text, print_leaderboard, run_json
 from rep4ex_bench.until_decided import MOST_SEEDS, decision_text, run_until_decided
 
@@ -65,7 +65,7 @@ def describe(name: str) -> None:
 
 
 @cli.command()
-@click.argument("suite")
+@click.argument("suite", required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Output folder [default: runs/SUITE].")
 @click.option("--method", "methods", multiple=True, help="Only this method; may be repeated.")
 @click.option("--scenario", "scenarios", multiple=True, help="Only this scenario; may be repeated.")
@@ -91,10 +91,17 @@ def describe(name: str) -> None:
     metavar="A B",
     help="Add seeds until these two methods are separated, or --seeds [default: 100] are done.",
 )
+@click.option("--data", type=click.Path(path_type=Path), help="Own data: Parquet, CSV or NPZ.")
+@click.option("--actions", multiple=True, metavar="COL", help="Columns or patterns ('a_*', 'a,b').")
+@click.option("--features", multiple=True, metavar="COL", help="Likewise.")
+@click.option("--outcome", metavar="COL", help="One column.")
+@click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
+@click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
+@click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
 @click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
 def run(
-    suite: str,
+    suite: str | None,
     out: Path | None,
     methods: tuple[str, ...],
     scenarios: tuple[str, ...],
@@ -105,14 +112,27 @@ def run(
     timeout: float | None,
     memory: float | None,
     until_decided: tuple[str, str] | None,
+    data: Path | None,
+    actions: tuple[str, ...],
+    features: tuple[str, ...],
+    outcome: str | None,
+    hold_out: str | None,
+    training_share: float | None,
+    latent_dim: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run SUITE (a name or a TOML file); again with the same --out computes what is missing."""
-    loaded = load_suite(suite)
+    """Run SUITE (a name or a TOML file); again with the same --out computes what is missing.
+
+    Instead of a suite, --data with --actions, --features, --outcome and --hold-out runs the
+    methods on your own table: the held-out actions give the truth, since actions are exogenous.
+    """
+    own = DataOptions(data, actions, features, outcome, hold_out, training_share, latent_dim)
+    loaded = chosen_suite(suite, own, methods)
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
         return
+    print_checks(loaded, Console(stderr=True))
     decision = None
     with ProgressWatcher(Console(stderr=True)) as watcher:
         if until_decided:

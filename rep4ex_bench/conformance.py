@@ -169,7 +169,7 @@ def _fit(
 ) -> FittedMethod:
     train = train or task.train
     if isinstance(method, OracleMethod):
-        return method.fit_with_oracle(train, task.oracle, seed, device)
+        return method.fit_with_oracle(train, task.require_oracle(), seed, device)
     return method.fit(train, seed=seed, device=device)
 
 

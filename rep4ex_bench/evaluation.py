@@ -77,6 +77,8 @@ def _error_by_distance(evaluation: Evaluation) -> list[MetricValue]:
 def _identification(
     name: str, draw: Callable[[Evaluation], LatentSample], evaluation: Evaluation
 ) -> list[MetricValue]:
+    if evaluation.task.oracle is None:
+        return [MetricValue(name, math.nan, status="skipped", error="no true latents are known")]
     sample = draw(evaluation)
     code = evaluation.fitted.represent(torch.from_numpy(sample.features))
     if code is None:
@@ -85,7 +87,7 @@ def _identification(
 
 
 def _fresh(evaluation: Evaluation) -> LatentSample:
-    return evaluation.task.oracle.draw(_FRESH_ROWS, derive_seed(evaluation.seed, "fresh"))
+    return evaluation.task.require_oracle().draw(_FRESH_ROWS, derive_seed(evaluation.seed, "fresh"))
 
 
 def _fresh_outside(evaluation: Evaluation) -> LatentSample:
@@ -95,7 +97,7 @@ def _fresh_outside(evaluation: Evaluation) -> LatentSample:
     rows = numpy_generator(evaluation.seed, "fresh outside").integers(
         len(outside), size=_FRESH_ROWS
     )
-    return evaluation.task.oracle.draw_do(
+    return evaluation.task.require_oracle().draw_do(
         outside[rows], derive_seed(evaluation.seed, "fresh outside noise")
     )
 

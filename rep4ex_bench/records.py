@@ -37,7 +37,7 @@ class Record:
         scenario: registered name; `scenario_label` is unique in the suite.
         scenario_parameters: all of them, canonical JSON.
         data_label: "synthetic" or "semi-synthetic, real features".
-        truth_source: "closed form" or "Monte Carlo".
+        truth_source: "closed form", "Monte Carlo" or "held-out rows".
         method: registered name; `method_label` is unique in the suite.
         method_parameters: all of them, canonical JSON.
         role: "method", "oracle" or "control".

@@ -19,7 +19,7 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.parameters import Parameterised
 
-TruthSource = Literal["closed form", "Monte Carlo"]
+TruthSource = Literal["closed form", "Monte Carlo", "held-out rows"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Truth:
 
     Attributes:
         values: shape (q,).
-        standard_errors: shape (q,), of the Monte Carlo; 0 for a closed form.
-        source: which of the two it is.
+        standard_errors: shape (q,), of a Monte Carlo or of means of rows; 0 for a closed form.
+        source: which of these it is.
     """
 
     values: FloatArray
@@ -103,7 +103,9 @@ class Oracle:
 
 @dataclass(frozen=True)
 class Task:
-    """One sampled problem. Methods get `train` and, later, `queries.actions`; nothing else.
+    """One problem. Methods get `train` and, later, `queries.actions`; nothing else.
+
+    `oracle` is None where nobody knows what nature knows: with observed data.
 
     Raises:
         DataError: truth that is not finite or does not match the queries.
@@ -112,7 +114,7 @@ class Task:
     train: TrainingData
     queries: Queries
     truth: Truth
-    oracle: Oracle
+    oracle: Oracle | None
 
     def __post_init__(self) -> None:
         q = len(self.queries.actions)
@@ -126,6 +128,16 @@ class Task:
             raise DataError(f"a task with {q} query actions needs as many of each, got {lengths}")
         if not (np.isfinite(self.truth.values).all() and np.isfinite(self.queries.actions).all()):
             raise DataError("a task needs finite query actions and truth, got values that are not")
+
+    def require_oracle(self) -> Oracle:
+        """Return the oracle.
+
+        Raises:
+            DataError: observed data have none.
+        """
+        if self.oracle is None:
+            raise DataError("observed data have no oracle: latents, noise and mixing are unknown")
+        return self.oracle
 
 
 class Scenario(Parameterised, ABC):

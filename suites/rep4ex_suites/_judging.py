@@ -39,7 +39,7 @@ def error_outside(task: Task, stage: Predicts) -> float:
 
 def r2(task: Task, encode: Encoder, seed: int) -> float:
     """Return the affine R^2 on fresh rows with training actions."""
-    fresh = task.oracle.draw(_ROWS, derive_seed(seed, "fresh"))
+    fresh = task.require_oracle().draw(_ROWS, derive_seed(seed, "fresh"))
     code = encode(torch.from_numpy(fresh.features).to(torch.float32))
     return affine_r2(code, fresh.latents)
 
@@ -48,6 +48,6 @@ def r2_do(task: Task, encode: Encoder, seed: int) -> float:
     """Return the affine R^2 on fresh rows under do(a*), a* at three times the support."""
     far = task.queries.actions[task.queries.scored & (task.queries.distance == 3)]
     rows = numpy_generator(seed, "far").integers(len(far), size=_ROWS)
-    fresh = task.oracle.draw_do(far[rows], derive_seed(seed, "far"))
+    fresh = task.require_oracle().draw_do(far[rows], derive_seed(seed, "far"))
     code = encode(torch.from_numpy(fresh.features).to(torch.float32))
     return affine_r2(code, fresh.latents)

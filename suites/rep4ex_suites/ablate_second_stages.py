@@ -147,7 +147,7 @@ Row = tuple[str, str, str, float]
 
 def judge(task: Task, networks: dict[str, list[TrainedAutoencoder]], seed: int) -> list[Row]:
     """Return the rows of one seed: table, variant, metric, value."""
-    latents = task.oracle.latents
+    latents = task.require_oracle().latents
     mixed = latents @ numpy_generator(seed, "axes").standard_normal((latents.shape[1],) * 2)
     code = encode(networks["both"][0], task)
     rows: list[Row] = []

@@ -195,7 +195,7 @@ def errors_by_method(
 def _fit(name: str, task: Task, seed: int) -> FittedMethod:
     method = get_method(name)
     if isinstance(method, OracleMethod):
-        return method.fit_with_oracle(task.train, task.oracle, seed, "cpu")
+        return method.fit_with_oracle(task.train, task.require_oracle(), seed, "cpu")
     return method.fit(task.train, seed, "cpu")
 
 

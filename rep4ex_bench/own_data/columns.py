@@ -1,0 +1,98 @@
+"""Which columns of a table are actions, features and outcome: names, or patterns such as `x_*`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import DataError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the columns, in the order of the table."""
+
+    actions: tuple[str, ...]
+    features: tuple[str, ...]
+    outcome: str
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return the parts of `a1, a2` without blanks around them."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def assign_roles(columns: Sequence[str], actions: str, features: str, outcome: str) -> Roles:
+    """Return the columns of each role.
+
+    Args:
+        columns: names that the table has.
+        actions: names or patterns, with commas between them.
+        features: likewise.
+        outcome: the same, for one column.
+
+    Raises:
+        UnknownNameError: a name or pattern that no column has (the near name is suggested).
+        DataError: a column in two roles, or several outcomes.
+    """
+    named = {
+        "actions": _matching(columns, actions, "actions"),
+        "features": _matching(columns, features, "features"),
+        "outcome": _matching(columns, outcome, "outcome"),
+    }
+    if len(named["outcome"]) > 1:
+        raise DataError(f"one outcome is predicted, got {', '.join(named['outcome'])}")
+    for first, second in (("actions", "features"), ("actions", "outcome"), ("features", "outcome")):
+        both = [name for name in named[first] if name in named[second]]
+        if both:
+            raise DataError(
+                f"column(s) {', '.join(both)} would be both {first} and {second}: name the "
+                f"{first} or the {second} more narrowly"
+            )
+    return Roles(named["actions"], named["features"], named["outcome"][0])
+
+
+def _matching(columns: Sequence[str], patterns: str, role: str) -> tuple[str, ...]:
+    wanted = split_names(patterns)
+    if not wanted:
+        raise DataError(f"{role} must name at least one column, got {patterns!r}")
+    chosen = set()
+    for pattern in wanted:
+        found = [c for c in columns if c == pattern or fnmatchcase(c, pattern)]
+        if not found:
+            raise UnknownNameError(f"column for the {role}", pattern, columns)
+        chosen.update(found)
+    return tuple(name for name in columns if name in chosen)
+
+
+def numbers(table: pd.DataFrame, names: Sequence[str], role: str) -> FloatArray:
+    """Return the columns as float64, (n, number of names).
+
+    Raises:
+        DataError: a column that is no number, or values that are missing or infinite (which, and
+            how many).
+    """
+    arrays = []
+    for name in names:
+        column = table[name]
+        if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
+            raise DataError(
+                f"column {name!r} ({role}) must be numeric, got {column.dtype}, first value "
+                f"{column.iloc[0]!r:.60}: encode it as numbers (a category as 0/1 columns)"
+            )
+        if pd.api.types.is_complex_dtype(column):
+            raise DataError(f"column {name!r} ({role}) must be real, got {column.dtype}")
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        bad = ~np.isfinite(values)
+        if bad.any():
+            raise DataError(
+                f"column {name!r} ({role}) has {int(bad.sum())} missing or infinite value(s), the "
+                f"first in row {int(bad.argmax())}: drop or impute those rows"
+            )
+        arrays.append(values)
+    return np.column_stack(arrays)
