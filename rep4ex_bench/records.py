@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -215,8 +216,14 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
+def is_unfinished(file: Path) -> bool:
+    """Say whether a file is what a killed process left of one that it was writing."""
+    return re.fullmatch(r"\.[a-z]+\.(parquet|json|toml|html)\.\w{8}", file.name) is not None
+
+
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process left of files that it was writing into a folder."""
-    for file in folder.glob(".*.parquet.*"):
-        with contextlib.suppress(OSError):
-            file.unlink()
+    """Remove what killed processes left of files that they were writing into a folder."""
+    for file in folder.glob(".*"):
+        if is_unfinished(file):
+            with contextlib.suppress(OSError):
+                file.unlink()

@@ -34,6 +34,7 @@ from rep4ex_bench.records import (
     READABLE_SCHEMAS,
     RECORD_SCHEMA,
     SCHEMA_VERSION,
+    is_unfinished,
     read_records,
     read_records_table,
     records_table,
@@ -67,7 +68,7 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise OutputFolderError(f"--out must be a folder, but {path} is a file")
         if not marker.exists():
-            if path.exists() and any(path.iterdir()):
+            if path.exists() and not all(is_unfinished(file) for file in path.iterdir()):
                 raise OutputFolderError(
                     f"{path} is not empty and holds no run: choose a new or an empty folder"
                 )
@@ -95,6 +96,7 @@ class RunFolder:
                 f"another run is writing to {self.path}: wait for its end, or choose another --out"
             ) from error
         try:
+            remove_unfinished(self.path)
             yield
         finally:
             lock.release()
