@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import RecordsError
+from rep4ex_bench.parquet import read_parquet
 from rep4ex_bench.scenario import Task
 
 PREDICTION_SCHEMA = pa.schema(
@@ -59,10 +59,9 @@ def read_predictions_table(path: Path) -> pa.Table:
     Raises:
         RecordsError: no Parquet, or other columns.
     """
-    try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise RecordsError(f"{path} holds no readable predictions: {error}") from error
+    table = read_parquet(
+        path, lambda problem: RecordsError(f"{path} holds no readable predictions: {problem}")
+    )
     if not table.schema.equals(PREDICTION_SCHEMA):
         raise RecordsError(
             f"{path} holds other columns than predictions have: {table.schema.names}"

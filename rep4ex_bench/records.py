@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import OutputWriteError, RecordsError
+from rep4ex_bench.parquet import read_parquet
 
 SCHEMA_VERSION = 3
 # Older schemas that are still read: what each lacks, with the value that says "not recorded".
@@ -124,10 +125,9 @@ def read_records(path: Path) -> pd.DataFrame:
 
 def read_records_table(path: Path) -> pa.Table:
     """Return the records of one Parquet file as an Arrow table; raises as `read_records`."""
-    try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise RecordsError(f"{path} holds no readable records: {error}") from error
+    table = read_parquet(
+        path, lambda problem: RecordsError(f"{path} holds no readable records: {problem}")
+    )
     found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
     if found in _LACKING:
         table = _upgraded(table, _LACKING[found])

@@ -61,13 +61,25 @@ class RayExecutor:
 
 
 class _Pool:
-    """Actors, and the parcels that are with them."""
+    """Actors, and the parcels that are with them.
+
+    An actor is given a parcel only once it has a place: where the cluster has shrunk, one that was
+    made for a lost one may wait for ever, and the others do its work.
+    """
 
     def __init__(self, device: str, resources: Resources, size: int) -> None:
         self._make = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(Host).remote
         self._device = device
-        self._idle: list[Any] = [self._make(device) for _ in range(size)]
+        self._starting: dict[Any, Any] = {}
+        self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, Parcel]] = {}
+        self._failed_starts, self._most_failed_starts = 0, MOST_ATTEMPTS * size
+        for _ in range(size):
+            self._start()
+
+    def _start(self) -> None:
+        actor: Any = self._make(self._device)
+        self._starting[actor.ready.remote()] = actor
 
     def work(
         self,
@@ -85,27 +97,49 @@ class _Pool:
                 parcel.attempts += 1
                 actor = self._idle.pop()
                 self._busy[actor.run.remote(parcel.content)] = actor, parcel
-            (ended, *_), _ = ray.wait(list(self._busy), num_returns=1)
+            (ended, *_), _ = ray.wait([*self._busy, *self._starting], num_returns=1)
+            if ended in self._starting:
+                self._take_in(ended)
+                continue
             actor, parcel = self._busy.pop(ended)
             try:
                 results = results_of(ray.get(ended), len(parcel.group))
             except RayTaskError as error:  # raised there, by what surrounds the cells
                 text = describe_error(error.cause or error)
                 results = [failed_cell(cell, "failed", text) for cell in parcel.group]
+                self._idle.append(actor)
             except RayError as error:  # the actor is lost, mostly with its node
-                actor = self._make(self._device)
+                self._start()
                 if parcel.attempts < MOST_ATTEMPTS:
-                    self._idle.append(actor)
                     waiting.appendleft(parcel)
                     continue
                 results = parcel.lost(error)
-            self._idle.append(actor)
+            else:
+                self._idle.append(actor)
             for cell, result in zip(parcel.group, results, strict=True):
                 on_done(cell, result)
 
+    def _take_in(self, answer: Any) -> None:
+        """Let an actor that has answered have work, or start another for one that was lost."""
+        actor = self._starting.pop(answer)
+        try:
+            ray.get(answer)
+        except RayError as error:
+            self._failed_starts += 1
+            if self._failed_starts > self._most_failed_starts:
+                raise UsageError(
+                    f"{self._failed_starts} workers in a row could not start on the Ray cluster; "
+                    f"does every node have this package and the methods' packages? {error}"
+                ) from error
+            self._start()
+        else:
+            self._failed_starts = 0
+            self._idle.append(actor)
+
     def close(self) -> None:
         """End the actors; their worker processes end with them."""
-        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
+        busy = (actor for actor, _ in self._busy.values())
+        for actor in [*self._idle, *self._starting.values(), *busy]:
             ray.kill(actor)
 
 

@@ -54,6 +54,9 @@ class Host:
         self._device = device
         self._worker: WorkerProcess | None = None
 
+    def ready(self) -> None:
+        """Answer, which only a host that has found its place on a machine can."""
+
     def run(self, content: bytes) -> bytes:
         """Return the pickled results of a parcel, in the order of its cells."""
         path, packed = pickle.loads(content)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import DataError
+from rep4ex_bench.parquet import read_parquet
 
 FORMATS = (".parquet", ".csv", ".npz")
 
@@ -53,9 +51,8 @@ def read_table(path: Path) -> pd.DataFrame:
         table = readers[path.suffix.lower()](path)
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError) as error:
-        raise DataError(f"cannot read {path} as {path.suffix[1:]}: {error}") from error
-    except (pa.ArrowException, zipfile.BadZipFile, MemoryError) as error:
+    # damaged files make the libraries raise nearly anything
+    except Exception as error:
         raise DataError(f"cannot read {path} as {path.suffix[1:]}: {error}") from error
     table.columns = [str(name) for name in table.columns]
     if not table.columns.is_unique:
@@ -68,7 +65,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     # the metadata that pandas leaves in a file are not followed: only the columns are read
-    frame: pd.DataFrame = pq.ParquetFile(path).read().to_pandas(ignore_metadata=True)
+    table = read_parquet(path, DataError)
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
     return frame
 
 

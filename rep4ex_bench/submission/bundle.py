@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import BundleError
+from rep4ex_bench.parquet import read_parquet
 from rep4ex_bench.predictions import PREDICTION_SCHEMA
 from rep4ex_bench.records import RECORD_SCHEMA, write_bytes
 from rep4ex_bench.submission.manifest import Manifest, read_manifest
@@ -250,18 +251,17 @@ def _read_tar(path: Path) -> dict[str, bytes]:
 
 def _table(content: bytes, name: str, schema: pa.Schema) -> pd.DataFrame:
     """Return a table of exactly this schema; what its metadata say is not looked at."""
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        unpacked = sum(
-            file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)
-        )
+
+    def check(file: pq.ParquetFile) -> None:
+        groups = range(file.metadata.num_row_groups)
+        unpacked = sum(file.metadata.row_group(i).total_byte_size for i in groups)
         if file.metadata.num_rows > _MOST_ROWS or unpacked > _MOST_UNPACKED:
             raise BundleError(f"{name} unpacks to more than a bundle may hold")
         if not file.schema_arrow.equals(schema):
             raise BundleError(f"{name} has other columns than this version writes")
-        table = file.read().replace_schema_metadata(None)
-        table.validate(full=True)
-    except (OSError, pa.ArrowException) as error:
-        raise BundleError(f"{name} cannot be read: {error}") from error
-    frame: pd.DataFrame = table.to_pandas()
+
+    table = read_parquet(
+        content, lambda problem: BundleError(f"{name} cannot be read: {problem}"), check
+    )
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
     return frame

@@ -69,6 +69,8 @@ def executor(request, tmp_path, monkeypatch):
         pytest.importorskip("submitit")
         from rep4ex_bench.executors import slurm_cluster
 
+        # one job for each worker: on few cores a job takes seconds to start
+        monkeypatch.setattr(slurm_cluster, "_JOBS_PER_WORKER", 1)
         monkeypatch.setattr(
             slurm_cluster,
             "make",
@@ -170,6 +172,22 @@ def test_a_ray_node_that_is_killed_in_mid_run(ray_cluster, tmp_path):
     assert len(watcher.finished_cells) == 6
     reference = run_suite(suite, tmp_path / "reference", seeds=6, workers=2)
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
+
+
+def test_workers_that_cannot_start_end_the_run(ray_cluster, tmp_path, monkeypatch):
+    """As on nodes that lack the package."""
+    from rep4ex_bench.executors import ray_cluster as engine
+
+    class Broken:
+        def __init__(self, device):
+            raise ModuleNotFoundError("No module named 'rep4ex_bench'")
+
+        def ready(self):
+            pass
+
+    monkeypatch.setattr(engine, "Host", Broken)
+    with pytest.raises(UsageError, match="4 workers in a row could not start"):
+        run_suite(parse_suite(SUITE, "t"), tmp_path / "out", executor="ray", workers=1)
 
 
 def test_a_cell_that_no_ray_node_can_hold(ray_cluster, tmp_path):
