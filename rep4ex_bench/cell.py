@@ -20,7 +20,7 @@ import torch
 
 from rep4ex_bench import provenance
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory
+from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible
 from rep4ex_bench.evaluation import Evaluation, MetricValue, evaluate
 from rep4ex_bench.isolation.sealed import SealedMethod
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
@@ -256,14 +256,14 @@ def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:
         at=value.at,
         value=value.value,
         status=value.status,
-        error=value.error,
+        error=legible(value.error),
         group_size=known.group_size,
         fit_seconds=known.cost.fit_seconds,
         predict_seconds=known.cost.predict_seconds,
         process_seconds=known.cost.process_seconds,
         peak_memory_bytes=known.cost.peak_memory_bytes,
         device=known.device,
-        backend=known.backend,
+        backend=legible(known.backend),
         threads=known.threads,
         hardware=provenance.processor(),
         versions=provenance.versions(),

@@ -23,7 +23,10 @@ def as_float32(name: str, value: Any, dimensions: int) -> Tensor:
         DataError: another number of dimensions, no numbers, or values that are not finite.
     """
     try:
-        tensor = torch.as_tensor(value).detach().to("cpu", torch.float32).contiguous()
+        given = torch.as_tensor(value).detach()
+        if given.is_complex():
+            raise TypeError("complex numbers have no place here: pass real and imaginary parts")
+        tensor = given.to("cpu", torch.float32).contiguous()
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{name} must be a numeric array with {dimensions} dimension(s), "

@@ -79,13 +79,31 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(s in str(error) for s in _TORCH_WITHOUT_MEMORY)
 
 
+# With the note of what was cut, a text is no longer than the longest.
+_LONGEST_TEXT, _KEPT_TEXT = 2_000, 1_900
+
+
+def legible(text: str) -> str:
+    """Return a text of a stranger as one that can be stored: no half characters, not without end.
+
+    What UTF-8 has no code for is written as its escape; of more than 2,000 characters, 1,900 stay.
+    """
+    if len(text) > _LONGEST_TEXT:
+        text = f"{text[:_KEPT_TEXT]} (and {len(text) - _KEPT_TEXT} characters more)"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def describe_error(error: BaseException) -> str:
     """Return what an exception says; with its place, where nobody wrote it for the reader."""
     if isinstance(error, Rep4ExBenchError):
-        return str(error)
+        return legible(str(error))
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({_place(frames[-1])})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    try:
+        text = str(error)
+    except Exception as failure:  # of the exception's own __str__
+        text = f"(its message cannot be had: {type(failure).__name__})"
+    return legible(f"{type(error).__name__}: {text}{place}")
 
 
 def _place(frame: traceback.FrameSummary) -> str:

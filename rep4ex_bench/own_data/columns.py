@@ -74,8 +74,8 @@ def numbers(table: pd.DataFrame, names: Sequence[str], role: str) -> FloatArray:
     """Return the columns as float64, (n, number of names).
 
     Raises:
-        DataError: a column that is no number, or values that are missing or infinite (which, and
-            how many).
+        DataError: a column that is no number, or values that are missing, infinite or beyond
+            float32 (which, and how many).
     """
     arrays = []
     for name in names:
@@ -88,11 +88,12 @@ def numbers(table: pd.DataFrame, names: Sequence[str], role: str) -> FloatArray:
         if pd.api.types.is_complex_dtype(column):
             raise DataError(f"column {name!r} ({role}) must be real, got {column.dtype}")
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        bad = ~np.isfinite(values)
+        with np.errstate(over="ignore"):
+            bad = ~np.isfinite(values.astype(np.float32))  # what methods get
         if bad.any():
             raise DataError(
-                f"column {name!r} ({role}) has {int(bad.sum())} missing or infinite value(s), the "
-                f"first in row {int(bad.argmax())}: drop or impute those rows"
+                f"column {name!r} ({role}) has {int(bad.sum())} missing, infinite or huge "
+                f"value(s), the first in row {int(bad.argmax())}: drop or impute those rows"
             )
         arrays.append(values)
     return np.column_stack(arrays)

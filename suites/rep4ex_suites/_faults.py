@@ -34,6 +34,11 @@ class Zeros(FittedMethod):
         return np.full(len(actions) - self._missing, self._value)
 
 
+class _SpeechlessError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 class Faulty(Method):
     """Does one bad thing.
 
@@ -59,6 +64,18 @@ class Faulty(Method):
     def raises(self) -> None:
         """Raise an exception whose text is markup."""
         raise RuntimeError("a message with <b>markup</b>")
+
+    def raises_what_cannot_be_stored(self) -> None:
+        """Raise an exception whose text is no text of UTF-8."""
+        raise RuntimeError("half a character: \ud800")
+
+    def raises_what_cannot_be_said(self) -> None:
+        """Raise an exception that raises when it is asked what it says."""
+        raise _SpeechlessError
+
+    def raises_a_long_story(self) -> None:
+        """Raise an exception with 64 MiB of text."""
+        raise RuntimeError("long " * (_MIB * 64 // 5))
 
     def not_finite(self) -> Zeros:
         """Predict what no metric can use."""

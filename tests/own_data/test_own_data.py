@@ -166,7 +166,10 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
     ("change", "message"),
     [
         (lambda d: d.assign(y=d["y"].where(d.index != 7)), "'y' .outcome. has 1 missing.*row 7"),
-        (lambda d: d.assign(x_1=np.where(d.index > 9, d["x_1"], np.inf)), "10 missing or infinite"),
+        (
+            lambda d: d.assign(x_1=np.where(d.index > 9, d["x_1"], np.inf)),
+            "10 missing, infinite or huge",
+        ),
         (lambda d: d.assign(a_0="high"), "'a_0' .actions. must be numeric.*'high'"),
         (lambda d: d.iloc[:0], "has no rows"),
         (lambda d: d.assign(a_0=0.5), "names 0 of 1500 rows.*a_0 0.5 to 0.5"),

@@ -47,6 +47,9 @@ def suite_with(*faults, marker="", seconds=60):
 
 EXPECTED = {
     "raises": ("failed", "RuntimeError: a message with <b>markup</b>"),
+    "raises_what_cannot_be_stored": ("failed", r"half a character: \ud800"),
+    "raises_what_cannot_be_said": ("failed", "its message cannot be had: ValueError"),
+    "raises_a_long_story": ("failed", "characters more)"),
     "not_finite": ("failed", "must be finite"),
     "wrong_shape": ("failed", "must return shape"),
     "leaves": ("failed", "exit status 3"),
