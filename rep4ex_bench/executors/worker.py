@@ -31,7 +31,7 @@ from rep4ex_bench.executors.warden import Warden
 from rep4ex_bench.isolation.channel import Channel
 from rep4ex_bench.isolation.confinement import hide_memory
 from rep4ex_bench.isolation.forker import Forker
-from rep4ex_bench.isolation.limits import adopt_orphans, limit_memory
+from rep4ex_bench.isolation.limits import adopt_orphans, end_with_parent, limit_memory
 from rep4ex_bench.isolation.sealed import MethodProcessDiedError, SealedMethod
 from rep4ex_bench.isolation.strays import end_descendants
 from rep4ex_bench.registry import METHODS, SCENARIOS
@@ -61,7 +61,7 @@ def main() -> None:
     while (frame := read_frame(requests)) is not None:
         request: Request = pickle.loads(frame)
         sys.path[:] = request.path
-        reply = _run_in_child(request, requests.fileno(), forker)
+        reply = _run_in_child(request, requests.fileno(), replies.fileno(), forker)
         if reply is None:
             return
         write_frame(replies, pickle.dumps(reply))
@@ -82,14 +82,21 @@ def warm_up() -> None:
     torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step
 
 
-def _run_in_child(request: Request, runner: int, forker: Forker) -> Reply | None:
-    """Return the reply of a group of cells, or None if the runner went away meanwhile."""
+def _run_in_child(request: Request, runner: int, replies: int, forker: Forker) -> Reply | None:
+    """Return the reply of a group of cells, or None if the runner went away meanwhile.
+
+    `runner` and `replies` are the worker's input and output: the runner must see them end with the
+    worker, so that the child may not hold them.
+    """
     reading, writing = os.pipe()
     scratch = tempfile.mkdtemp(prefix="rep4ex-bench-")
     connection, process = forker.start(request.process_memory, scratch)
+    worker = os.getpid()
     child = os.fork()
     if child == 0:
-        os.close(reading)
+        end_with_parent(worker)
+        for descriptor in (reading, runner, replies):
+            os.close(descriptor)
         _child(request, writing, Channel(connection), process)
     os.close(writing)
     connection.close()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rep4ex_bench.isolation.channel import Channel
 from rep4ex_bench.isolation.confinement import close_network, use_scratch, use_temporary
 from rep4ex_bench.isolation.contestant import Contestant
-from rep4ex_bench.isolation.limits import adopt_orphans, limit_memory
+from rep4ex_bench.isolation.limits import adopt_orphans, end_with_parent, limit_memory
 from rep4ex_bench.isolation.strays import end_descendants
 
 _NUMBER = struct.Struct(">q")
@@ -75,7 +75,7 @@ class Forker:
 def _serve(control: socket.socket, confined: bool) -> None:
     """Start and end method processes until the worker is gone."""
     adopt_orphans()
-    child = 0
+    child, forker = 0, os.getpid()
     while True:
         order, files, _, _ = socket.recv_fds(control, 1, 1)
         if child:
@@ -90,6 +90,7 @@ def _serve(control: socket.socket, confined: bool) -> None:
             scratch = os.fsdecode(control.recv(length, socket.MSG_WAITALL))
             child = os.fork()
             if child == 0:
+                end_with_parent(forker)
                 _contest(control, files[0], memory_bytes, scratch, confined)
             os.close(files[0])
             control.sendall(_NUMBER.pack(child))
