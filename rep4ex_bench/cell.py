@@ -12,7 +12,7 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -200,7 +200,8 @@ def _finish(
         predictions = predictions_table(cell.key, task, prediction)
     except Exception as error:
         return CellResult([_failure(cell, known, error)])
-    return CellResult([_record(cell, known, value) for value in values], predictions)
+    first = _record(cell, known, values[0])
+    return CellResult([first, *(_as_well(first, value) for value in values[1:])], predictions)
 
 
 def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:
@@ -236,6 +237,18 @@ def _failure(cell: Cell, known: _Progress, error: Exception) -> Record:
         if (limit := cell.resources.memory_gigabytes) is not None:
             text += f" (memory limit {limit:.3g} GiB)"
     return _record(cell, known, MetricValue("", math.nan, math.nan, status, text))
+
+
+def _as_well(record: Record, value: MetricValue) -> Record:
+    """Return the record of another value of the same cell."""
+    return replace(
+        record,
+        metric=value.metric,
+        at=value.at,
+        value=value.value,
+        status=value.status,
+        error=legible(value.error),
+    )
 
 
 def _record(cell: Cell, known: _Progress, value: MetricValue) -> Record:

@@ -33,6 +33,14 @@ def versions() -> str:
 @cache
 def processor() -> str:
     """Return the processor's name and the number of cores, and the GPU where there is one."""
+    text = _cores()
+    if torch.cuda.is_available():
+        text += f"; {torch.cuda.get_device_name()}"
+    return text
+
+
+@cache
+def _cores() -> str:
     name = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
@@ -40,10 +48,7 @@ def processor() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
                 break
-    text = f"{name}, {os.cpu_count()} cores"
-    if torch.cuda.is_available():
-        text += f"; {torch.cuda.get_device_name()}"
-    return text
+    return f"{name}, {os.cpu_count()} cores"
 
 
 @cache
@@ -58,6 +63,13 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return commit + ("+dirty" if dirty else "")
+
+
+def look_up() -> None:
+    """Look up what costs time, so that forked processes need not; GPUs are not touched."""
+    versions()
+    _cores()
+    git_commit()
 
 
 def _git(root: Path, *arguments: str) -> str:

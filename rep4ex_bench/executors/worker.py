@@ -10,6 +10,7 @@ input ends, and so do all of them. With --confined, methods lose the network and
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -25,7 +26,8 @@ import cloudpickle
 import torch
 from threadpoolctl import threadpool_limits
 
-from rep4ex_bench.cell import CELL_THREADS, run_cells
+from rep4ex_bench import provenance
+from rep4ex_bench.cell import CELL_THREADS, run_cell, run_cells
 from rep4ex_bench.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
 from rep4ex_bench.executors.warden import Warden
 from rep4ex_bench.isolation.channel import Channel
@@ -35,8 +37,18 @@ from rep4ex_bench.isolation.limits import adopt_orphans, end_with_parent, limit_
 from rep4ex_bench.isolation.sealed import MethodProcessDiedError, SealedMethod
 from rep4ex_bench.isolation.strays import end_descendants
 from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.suite import parse_suite
 
 _TICK_SECONDS = 0.2
+_FIRST_CELL = """\
+name = "first"
+seeds = 1
+[[scenarios]]
+name = "linear_action"
+parameters = { n = 20, outcome = "bump" }
+[[methods]]
+name = "constant_mean"
+"""
 _METHOD_DIED = b"the process of the method ended"
 _NO_FORKER = "the process that starts methods was ended while the method ran"
 
@@ -70,13 +82,16 @@ def main() -> None:
 
 
 def warm_up() -> None:
-    """Import what cells need, once: else every child would, and fit seconds would count it.
+    """Import and set up what cells need, once: else every child would, and seconds would count it.
 
     Our own components only; a plug-in is imported by the child that runs it. No backward pass: its
     threads would not survive the fork.
     """
     for registry in (SCENARIOS, METHODS):
         registry.load_built_in()
+    provenance.look_up()
+    (cell,) = parse_suite(_FIRST_CELL, "the first cell").cells()
+    run_cell(cell, "cpu")  # libraries import and allocate at first use: it took 15 ms a cell
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step
@@ -95,6 +110,7 @@ def _run_in_child(request: Request, runner: int, replies: int, forker: Forker) -
     child = os.fork()
     if child == 0:
         end_with_parent(worker)
+        gc.freeze()  # a collection would touch, and so copy, every page of what was there before
         for descriptor in (reading, runner, replies):
             os.close(descriptor)
         _child(request, writing, Channel(connection), process)

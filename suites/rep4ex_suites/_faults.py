@@ -39,24 +39,10 @@ class _SpeechlessError(Exception):
         raise ValueError("no words")
 
 
-class Faulty(Method):
-    """Does one bad thing.
+class Faults:
+    """One bad thing each."""
 
-    Args:
-        fault: what, the name of one of the methods below.
-        marker: a file that a process left behind would write, if it lived.
-    """
-
-    name: ClassVar[str] = "faulty"
-
-    def __init__(self, fault: str = "nothing", marker: str = "") -> None:
-        self.fault = fault
-        self.marker = marker
-
-    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
-        """Do it."""
-        found = getattr(self, self.fault)()
-        return found if isinstance(found, FittedMethod) else Zeros()
+    marker = ""
 
     def nothing(self) -> None:
         """Be an honest method."""
@@ -165,3 +151,34 @@ class Faulty(Method):
         for _ in range(1024):
             os.write(1, line)
             os.write(2, line[:100])
+
+
+class Faulty(Faults, Method):
+    """Does one bad thing.
+
+    Args:
+        fault: what, the name of a method of `Faults`.
+        marker: a file that a process left behind would write, if it lived.
+    """
+
+    name: ClassVar[str] = "faulty"
+
+    def __init__(self, fault: str = "nothing", marker: str = "") -> None:
+        self.fault = fault
+        self.marker = marker
+
+    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
+        """Do it."""
+        found = getattr(self, self.fault)()
+        return found if isinstance(found, FittedMethod) else Zeros()
+
+
+# What the table of `measure_reliability.py` says of each.
+INJECTIONS = {
+    name: (method.__doc__ or "").rstrip(".")
+    for name, method in vars(Faults).items()
+    if callable(method) and name != "nothing"
+}
+# Those that only a time limit ends.
+ENDLESS = ("endless_python", "endless_holding_the_lock", "ignores_signals")
+FILLS_THE_DISK = "fills_the_disk"
