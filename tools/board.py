@@ -2,6 +2,8 @@
 
     python tools/board.py submit RUN
     python tools/board.py verify BEACON     all submissions that are not verified yet, as rounds
+        [--sample N]    claimed cells of each that are run again, drawn at random; default: all
+        [--seeds N]     ranking seeds; default: as many as the submission has
 
 Publish (commit) the bundles between the two: the beacon must be a value that did not exist when
 their hashes were published.
@@ -41,7 +43,7 @@ def submit_all(run: Path, board: Path) -> int:
     return 0
 
 
-def verify_all(beacon: str, board: Path) -> int:
+def verify_all(beacon: str, board: Path, sample: int | None, seeds: int | None) -> int:
     """Verify what is not verified yet; bundles of one suite and one set of seeds are a round."""
     rounds: dict[tuple[str, tuple[int, ...]], list[tuple[Path, Bundle]]] = defaultdict(list)
     for folder in sorted(board.glob("submissions/*/*")):
@@ -53,7 +55,7 @@ def verify_all(beacon: str, board: Path) -> int:
     for entries in rounds.values():
         for folder, bundle in entries:
             others = [other.digest for _, other in entries if other.digest != bundle.digest]
-            found = verify(bundle, beacon=beacon, round_digests=others)
+            found = verify(bundle, beacon=beacon, round_digests=others, sample=sample, seeds=seeds)
             broken += len(found.broken)
             print(f"{bundle.manifest.name}: {len(found.cells)} cells, {len(found.broken)} broken")
             if not found.broken:
@@ -67,11 +69,14 @@ def main() -> int:
     parser.add_argument("--board", type=Path, default=BOARD)
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("submit").add_argument("run", type=Path)
-    steps.add_parser("verify").add_argument("beacon")
+    step = steps.add_parser("verify")
+    step.add_argument("beacon")
+    step.add_argument("--sample", type=int)
+    step.add_argument("--seeds", type=int)
     given = parser.parse_args()
     if given.step == "submit":
         return submit_all(given.run, given.board)
-    return verify_all(given.beacon, given.board)
+    return verify_all(given.beacon, given.board, given.sample, given.seeds)
 
 
 if __name__ == "__main__":
