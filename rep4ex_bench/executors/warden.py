@@ -7,6 +7,7 @@ start processes of its own: what counts is all of them together.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 
@@ -19,8 +20,9 @@ from rep4ex_bench.resources import GIB
 # No honest fit needs them, and past this number a fork bomb is quicker than who ends it.
 MOST_PROCESSES = 200
 _SECONDS_BETWEEN_LOOKS = 0.4
-# Where less than this is left on the disk of temporary files, the cell must end: 5 % of it, at most
-# a quarter of a GiB.
+# Where less than this is left on the disk of temporary files, a cell that has filled it must end:
+# 5 % of it, at most a quarter of a GiB. One that has written less than half of that has not: it is
+# another's doing, and that one will end.
 _LEAST_SHARE, _LEAST_BYTES = 0.05, GIB // 4
 
 
@@ -60,11 +62,12 @@ class Warden:
             return Reply(status="out_of_memory", error=over_memory(used, self._memory_bytes))
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(self._scratch).free
-            if free < self._least_free:
+            if free < self._least_free and (own := size_of(self._scratch)) > self._least_free / 2:
                 return Reply(
                     status="failed",
                     error=f"the disk of temporary files is full: {free / 2**20:.0f} MiB left of "
-                    f"the {self._least_free / 2**20:.0f} MiB that must stay free",
+                    f"the {self._least_free / 2**20:.0f} MiB that must stay free, and the cell "
+                    f"has written {own / 2**20:.0f} MiB to it",
                 )
         return None
 
@@ -72,6 +75,16 @@ class Warden:
 def over_memory(used: int, limit: int) -> str:
     """Return the message of a cell over its memory limit."""
     return f"over the memory limit of {limit / GIB:.3g} GiB: {used / GIB:.3g} GiB in use"
+
+
+def size_of(folder: str) -> int:
+    """Return the bytes that the files in a folder take."""
+    blocks = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                blocks += os.lstat(os.path.join(place, name)).st_blocks
+    return blocks * 512
 
 
 def own_memory(process: psutil.Process) -> int:

@@ -40,6 +40,7 @@ from rep4ex_bench.registry import METHODS, SCENARIOS
 from rep4ex_bench.suite import parse_suite
 
 _TICK_SECONDS = 0.2
+_SECONDS_FOR_ROOM = 10.0
 _FIRST_CELL = """\
 name = "first"
 seeds = 1
@@ -104,7 +105,7 @@ def _run_in_child(request: Request, runner: int, replies: int, forker: Forker) -
     worker, so that the child may not hold them.
     """
     reading, writing = os.pipe()
-    scratch = tempfile.mkdtemp(prefix="rep4ex-bench-")
+    scratch = _scratch_folder()
     connection, process = forker.start(request.process_memory, scratch)
     worker = os.getpid()
     child = os.fork()
@@ -143,6 +144,22 @@ def _run_in_child(request: Request, runner: int, replies: int, forker: Forker) -
     if result is not None:
         return Reply(result=result)
     return Reply(status="failed", error=_cause_of_death(status))
+
+
+def _scratch_folder() -> str:
+    """Return a new folder for temporary files; a full disk may have room again soon.
+
+    Raises:
+        OSError: it has not.
+    """
+    deadline = time.monotonic() + _SECONDS_FOR_ROOM
+    while True:
+        try:
+            return tempfile.mkdtemp(prefix="rep4ex-bench-")
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_TICK_SECONDS)
 
 
 def _child(request: Request, writing: int, channel: Channel, process: int) -> None:

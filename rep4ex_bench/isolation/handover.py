@@ -6,7 +6,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ _ALIGNMENT = 64  # as torch allocates: sums over rows must not depend on where t
 def write_data(trains: Sequence[TrainingData]) -> tuple[int, list[dict[str, Any]]]:
     """Return an open file with the data and the layout that `read_data` needs."""
     layout = []
-    with tempfile.TemporaryFile() as file:
+    with _nameless_file() as file:
         for train in trains:
             entry: dict[str, Any] = {"latent_dim": train.latent_dim}
             for name in ("actions", "features", "outcome"):
@@ -31,6 +31,13 @@ def write_data(trains: Sequence[TrainingData]) -> tuple[int, list[dict[str, Any]
             layout.append(entry)
         file.flush()
         return os.dup(file.fileno()), layout
+
+
+def _nameless_file() -> BinaryIO:
+    """Return a file in memory, or on the disk where the system has no such; that may be full."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("training data"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def read_data(file: int, layout: Sequence[dict[str, Any]]) -> list[TrainingData]:

@@ -27,7 +27,7 @@ with atheris.instrument_imports(include=["rep4ex_bench", "tomllib", "tarfile"]):
     from rep4ex_bench.suite import parse_suite
 
 ROOT = Path(__file__).parents[2]
-MOST_CELLS = 2_000
+MOST_CELLS = 60
 KINDS = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)
 SCRATCH = Path(
     tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
