@@ -10,11 +10,14 @@ import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import Rep4ExBenchError
 
+_ROWS = 200_000  # that are looked at together
+
 
 def read_parquet(
     source: Path | bytes,
     raised: Callable[[str], Rep4ExBenchError],
     check: Callable[[pq.ParquetFile], None] = lambda _: None,
+    keep: Callable[[pa.Table], pa.Table] = lambda rows: rows,
 ) -> pa.Table:
     """Return the table in a file, every value of it checked to be one of its column's type.
 
@@ -22,6 +25,7 @@ def read_parquet(
         source: a file, or its content.
         raised: makes the error from what was wrong.
         check: is given the opened file before it is read.
+        keep: is given some rows after the other, and returns what is wanted of them.
 
     Raises:
         Rep4ExBenchError: what `raised` makes; and what `check` raises.
@@ -29,8 +33,12 @@ def read_parquet(
     try:
         file = pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source)
         check(file)
-        table = file.read()
-        table.validate(full=True)
+        parts = []
+        for batch in file.iter_batches(_ROWS):
+            rows = pa.Table.from_batches([batch])
+            rows.validate(full=True)
+            parts.append(keep(rows))
+        table = pa.concat_tables(parts) if parts else keep(file.schema_arrow.empty_table())
     except Rep4ExBenchError:
         raise
     # damaged bytes make the library raise nearly anything (a fuzzer saw UnicodeDecodeError)

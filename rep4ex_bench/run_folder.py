@@ -27,7 +27,7 @@ from rep4ex_bench.cell import CellResult
 from rep4ex_bench.errors import OutputFolderError
 from rep4ex_bench.predictions import (
     PREDICTION_SCHEMA,
-    read_predictions,
+    read_path_predictions,
     read_predictions_table,
 )
 from rep4ex_bench.records import (
@@ -128,10 +128,10 @@ class RunFolder:
         write_bytes(text.encode(), self.path / SUITE_TEXT)
 
     def read_collected(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return records.parquet and predictions.parquet; raises `RecordsError`."""
+        """Return the records, and the predictions along paths; raises `RecordsError`."""
         return (
             read_records(self.path / "records.parquet"),
-            read_predictions(self.path / "predictions.parquet"),
+            read_path_predictions(self.path / "predictions.parquet"),
         )
 
     def is_finished(self, cell: Cell) -> bool:

@@ -31,7 +31,7 @@ def render_report(
 
     Args:
         records: as `records.read_records` returns them; may be empty.
-        predictions: as `predictions.read_predictions` returns them; joined by cell_key.
+        predictions: as `predictions.read_path_predictions` returns them; joined by cell_key.
         title: of the suite.
         description: one or two sentences under the title.
 
