@@ -32,6 +32,8 @@ LEARNING_RATE = 2e-3
 MOST_REPLICAS = 32
 # Steps between two looks at the held-out rows.
 CHECK = 100
+# Matrices up to this width have the same bits wherever they lie (`_penalties`).
+_SAFE_WIDTH = 4
 
 Outcome = TrainedAutoencoder | DivergenceError
 Progress = Callable[[int, int], None]
@@ -87,6 +89,7 @@ class StackInTraining:
         self._plan, self._device = plan, device
         n, m = replicas[0].features.shape
         self._autoencoder = AUTOENCODERS[plan.autoencoder](m, plan.latent_dim, plan.hidden)
+        self._widest = max(plan.latent_dim, replicas[0].source.shape[1] + 1)
         self._data_sets = share_data_sets(replicas, plan.latent_dim)
         self._tables = Tables(replicas, self._data_sets, plan.penalty, device)
         first = [
@@ -139,8 +142,20 @@ class StackInTraining:
         penalised = len(batch.table)
         if not penalised:
             return losses
-        penalties = self._lambdas[:penalised] * self._plan.penalty(code[:penalised], batch.table)
+        penalties = self._lambdas[:penalised] * self._penalties(code[:penalised], batch.table)
         return torch.cat([losses[:penalised] + penalties, losses[penalised:]])
+
+    def _penalties(self, code: Tensor, table: Tensor) -> Tensor:
+        """Return the penalties (B,), on a CPU each by itself where stacking could change its bits.
+
+        A product of matrices rounds by where its result lies in memory, which for the small square
+        ones of a penalty is another place in a stack, unless they are at most 4 wide.
+        """
+        together = self._device.type != "cpu" or self._widest <= _SAFE_WIDTH
+        if together or len(code) == 1:
+            return self._plan.penalty(code, table)
+        parts = zip(code.split(1), table.split(1), strict=True)
+        return torch.cat([self._plan.penalty(*part) for part in parts])
 
     def _objective(self, features: Tensor, noise: list[Tensor | None]) -> tuple[Tensor, Tensor]:
         drawn = [one for one in noise if one is not None]

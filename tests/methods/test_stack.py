@@ -41,7 +41,11 @@ def same_bits(first, second):
 
 @pytest.mark.parametrize("name", sorted(AUTOENCODERS))
 @pytest.mark.parametrize(
-    ("k", "d", "m", "n", "hidden"), [(2, 2, 16, 170, 7), (1, 1, 16, 13, 3), (3, 3, 64, 301, 17)]
+    ("k", "d", "m", "n", "hidden"),
+    [
+        *((2, 2, 16, 170, 7), (1, 1, 16, 13, 3), (3, 3, 64, 301, 17)),
+        *((4, 4, 16, 600, 8), (2, 5, 16, 170, 7), (6, 3, 16, 301, 7)),
+    ],
 )
 def test_a_replica_has_the_same_bits_alone_and_in_any_stack(name, k, d, m, n, hidden):
     shape = {"k": k, "d": d, "m": m, "n": n}
