@@ -16,6 +16,8 @@ EXTRAS = {
     "triton": "GPU kernels (and their interpreter)",
     "numba": "compiled CPU kernels for narrow problems",
     "bench": "the contenders of `rep4ex-bench kernels`",
+    "ray": "`run --executor ray`",
+    "slurm": "`run --executor slurm`",
 }
 _SOURCES = {"pykeops": ("g++", "PyKeOps compiles at first use and needs a C++ compiler")}
 
