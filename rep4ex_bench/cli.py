@@ -21,6 +21,7 @@ from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.executors.choice import EXECUTORS
 from rep4ex_bench.own_data.command import DataOptions, chosen_suite, print_checks
 from rep4ex_bench.progress import ProgressWatcher
+from rep4ex_bench.run_folder import default_folder
 from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.site.commands import leaderboard_group
 from rep4ex_bench.speed.estimates import TARGETS
@@ -138,7 +139,7 @@ def run(
         if until_decided:
             result, decision = run_until_decided(
                 loaded,
-                out or Path("runs") / f"{loaded.name}-{'-'.join(until_decided)}",
+                out or default_folder(loaded.name, *until_decided),
                 *until_decided,
                 scenarios=scenarios,
                 most_seeds=MOST_SEEDS if seeds is None else seeds,
@@ -152,7 +153,7 @@ def run(
         else:
             result = run_suite(
                 loaded,
-                out or Path("runs") / loaded.name,
+                out or default_folder(loaded.name),
                 scenarios=scenarios,
                 methods=methods,
                 seeds=seeds,

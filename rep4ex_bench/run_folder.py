@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,11 @@ from rep4ex_bench.suite import Cell
 
 _MARKER = "run.json"
 SUITE_TEXT = "suite.toml"
+
+
+def default_folder(suite: str, *labels: str) -> Path:
+    """Return where a run goes that names no folder: below "runs", whatever the labels hold."""
+    return Path("runs") / "-".join(re.sub(r"[^\w. -]+", "_", part) for part in (suite, *labels))
 
 
 class RunFolder:

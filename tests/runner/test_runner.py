@@ -15,6 +15,7 @@ from rep4ex_bench.errors import OutputFolderError, OutputWriteError, UsageError
 from rep4ex_bench.predictions import read_predictions
 from rep4ex_bench.records import read_records
 from rep4ex_bench.registry import METHODS, get_scenario
+from rep4ex_bench.run_folder import default_folder
 from rep4ex_bench.suite import parse_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -192,6 +193,13 @@ def test_bad_requests_write_nothing(tmp_path):
         with pytest.raises(UsageError):
             run_suite(suite, tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
+
+
+def test_no_label_leads_out_of_the_runs():
+    folder = default_folder("tiny", "../../etc", "/a b\0", "..")
+    assert folder.parent == Path("runs")
+    assert folder.name == "tiny-.._.._etc-_a b_-.."
+    assert default_folder("smoke") == Path("runs/smoke")
 
 
 def test_a_full_disk_keeps_what_is_finished_and_the_run_goes_on_later(tmp_path):
