@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import tempfile
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def main() -> None:
     parser.add_argument("--stops", type=int, default=20, help="runs that are ended by Ctrl-C")
     parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
     arguments = parser.parse_args()
+    # a shell has its background jobs ignore it, and so would the runs that are to be stopped
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lines = introduction(arguments)
     with tempfile.TemporaryDirectory() as folder:
         lines += faults_section(Path(folder) / "faults", arguments.times)
