@@ -11,7 +11,7 @@ from rep4ex_bench.cell import CellResult
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.executors.groups import group_cells
 from rep4ex_bench.executors.machine import available_cores
-from rep4ex_bench.executors.worker_process import WorkerProcess
+from rep4ex_bench.executors.worker_process import WorkerProcess, close_workers
 from rep4ex_bench.suite import Cell
 
 # a cell that started, or with its result one that ended
@@ -74,8 +74,7 @@ class LocalExecutor:
                     remaining -= 1
                     on_done(cell, result)
         finally:
-            for slot in slots:
-                slot.close()
+            close_workers(slots)
 
 
 def _serve(

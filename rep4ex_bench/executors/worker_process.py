@@ -7,7 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO, cast
 
@@ -20,7 +21,7 @@ from rep4ex_bench.isolation.sealed import seal
 from rep4ex_bench.resources import GIB
 from rep4ex_bench.suite import Cell
 
-_CLOSE_SECONDS = 3.0
+_CLOSE_SECONDS = 2.0  # for all workers together
 _LOST_TWICE = "the worker process ended twice: killed or out of memory?"
 # For glibc: memory of one training step is kept for the next instead of going back to the kernel,
 # which costs a page fault for every 4 KiB of it.
@@ -41,10 +42,13 @@ class WorkerProcess:
         self._share = share
         self._options = [CONFINED] if confined else []
         self._process: subprocess.Popen[bytes] | None = None
+        self._closing = False
 
     def run(self, cells: list[Cell]) -> Iterator[tuple[Cell, CellResult]]:
         """Yield the result of each cell; a group that ends without results is run one by one."""
-        results = self._run_together(cells)
+        results = None if self._closing else self._run_together(cells)
+        if self._closing:  # lost on purpose: no other may be started for it
+            return
         if results is None:  # the worker itself is lost: no fault of the cells, unless it repeats
             results = self._run_together(cells) or Reply(status="failed", error=_LOST_TWICE)
         if isinstance(results, Reply):
@@ -103,13 +107,31 @@ class WorkerProcess:
         return self._process
 
     def close(self) -> None:
-        """End the worker and the cell it may be running: it ends by itself when its input does."""
+        """End the worker and the cell it may be running."""
+        close_workers([self])
+
+    def end_input(self) -> None:
+        """Let the worker end by itself, with the cell it may be running."""
+        self._closing = True
+        if self._process is not None:
+            with contextlib.suppress(OSError):
+                cast(BinaryIO, self._process.stdin).close()
+
+    def end(self, seconds: float) -> None:
+        """Wait so long for the worker's end, and then end it."""
         if self._process is None:
             return
-        with contextlib.suppress(OSError):
-            cast(BinaryIO, self._process.stdin).close()
         try:
-            self._process.wait(_CLOSE_SECONDS)
+            self._process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def close_workers(workers: Sequence[WorkerProcess]) -> None:
+    """End workers and the cells that they may be running, all at the same time."""
+    for worker in workers:
+        worker.end_input()
+    deadline = time.monotonic() + _CLOSE_SECONDS
+    for worker in workers:
+        worker.end(deadline - time.monotonic())

@@ -37,6 +37,7 @@ _WHEN_AND_HOW = [
     "peak_memory_bytes",
     "finished_at",
     "group_size",
+    "git_commit",
 ]
 _PATIENCE = 60.0  # seconds; beyond it a process counts as left behind, a run as hanging
 
