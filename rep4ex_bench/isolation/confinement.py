@@ -35,7 +35,8 @@ def hide_memory() -> bool:
 def use_temporary(folder: str) -> None:
     """Make a folder the one for temporary files of this process."""
     os.environ["TMPDIR"] = folder
-    tempfile.tempdir = None  # it remembers where temporary files went before
+    # not None: it would look for another folder, which nobody watches, when the disk is full
+    tempfile.tempdir = folder
 
 
 def use_scratch(folder: str) -> None:
