@@ -40,6 +40,7 @@ class Warden:
         self._memory_bytes = memory_bytes
         self._scratch = scratch
         self._next = time.monotonic() + _SECONDS_BETWEEN_LOOKS
+        self._least_free = 0
         with contextlib.suppress(OSError):
             total = shutil.disk_usage(scratch).total
             self._least_free = min(_LEAST_BYTES, int(_LEAST_SHARE * total))

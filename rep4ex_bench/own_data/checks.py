@@ -60,7 +60,7 @@ def check_data(scenario: OwnData) -> list[Check]:
 
 
 def _hold_out(seen: Observations) -> Check:
-    groups = len(seen.distance) - _groups_inside(seen)
+    groups = seen.held_out_groups
     distance = seen.distance[:groups]
     beyond = distance > 1
     text = (
@@ -71,15 +71,6 @@ def _hold_out(seen: Observations) -> Check:
     if beyond.sum() < 2:
         return Check("extrapolation", "doubtful", text + ": hold out actions at the edge")
     return Check("extrapolation", "seen", text)
-
-
-def _groups_inside(seen: Observations) -> int:
-    """Return how many of the groups are of rows that were not held out: they come last."""
-    remaining, groups = int(seen.inside.sum()), 0
-    while remaining > 0:
-        groups += 1
-        remaining -= int(seen.truth.rows[-groups])
-    return groups
 
 
 def _truth(seen: Observations) -> Check:

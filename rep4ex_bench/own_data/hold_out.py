@@ -57,11 +57,9 @@ def held_out_rows(expression: str, actions: pd.DataFrame) -> Mask:
         tree = ast.parse(expression.strip(), mode="eval").body
         with np.errstate(all="ignore"):
             found = _value(tree, actions, expression)
-    except (SyntaxError, OverflowError, RecursionError, MemoryError) as error:
-        raise DataError(f"cannot read the hold-out {expression!r:.200}: {error}") from error
-    except ValueError as error:
-        if isinstance(error, Rep4ExBenchError):
-            raise
+    except Rep4ExBenchError:
+        raise
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise DataError(f"cannot read the hold-out {expression!r:.200}: {error}") from error
     if not (isinstance(found, np.ndarray) and found.dtype == bool):
         raise DataError(f"the hold-out must compare actions, as in 'dose > 2', got {expression!r}")

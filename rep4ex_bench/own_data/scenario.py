@@ -39,6 +39,7 @@ class Observations:
         inside: (n,), which of the others are kept from training for the error inside.
         truth: at g groups of held-out rows, then at the groups of the rows inside.
         distance: (g,), of the groups from the support of the rows that are not held out.
+        held_out_groups: how many of the groups, the first ones, are of held-out rows.
     """
 
     roles: Roles
@@ -49,6 +50,7 @@ class Observations:
     inside: Mask
     truth: ObservedTruth
     distance: FloatArray
+    held_out_groups: int
 
 
 class OwnData(Scenario):
@@ -193,4 +195,5 @@ def _observations(
         all(part.exact for part in parts),
     )
     distance = distances_from_support(truth.actions, a[~outside])
-    return Observations(roles, a, x, y, outside, inside, truth, distance)
+    held_out_groups = len(parts[0].means)
+    return Observations(roles, a, x, y, outside, inside, truth, distance, held_out_groups)

@@ -7,7 +7,6 @@ pipe. It is the first that the system ends when memory runs out.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,9 +16,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from rep4ex_bench.isolation.limits import end_with_parent
+
 _FORK = multiprocessing.get_context("fork")
 _FIRST_TO_END = "1000"
-_PR_SET_PDEATHSIG = 1
 _JOIN_SECONDS = 10.0
 
 
@@ -40,7 +40,7 @@ class Child:
         self._connection, other = _FORK.Pipe()
         self._process = _FORK.Process(
             target=_run,
-            args=(other, self._connection, log, environment, main, arguments),
+            args=(os.getpid(), other, self._connection, log, environment, main, arguments),
             daemon=False,
         )
         self._process.start()
@@ -83,6 +83,7 @@ class Child:
 
 
 def _run(
+    parent: int,
     connection: Connection,
     others: Connection,
     log: Path,
@@ -92,8 +93,7 @@ def _run(
 ) -> None:
     others.close()
     os.setsid()
-    with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(parent)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_END)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -21,19 +21,9 @@ from rep4ex_bench.suite import parse_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
 from losing import LosesItsMachine, Waits
+from tiny import tiny_suite, with_method
 
-SUITE = """\
-name = "tiny"
-seeds = 3
-timeout_seconds = 60
-[[scenarios]]
-name = "linear_action"
-parameters = { n = 200, outcome = "bump" }
-[[methods]]
-name = "constant_mean"
-[[methods]]
-name = "ols_on_actions"
-"""
+SUITE = tiny_suite(seeds=3, timeout_seconds=60)
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +67,6 @@ def executor(request, tmp_path, monkeypatch):
             lambda device, workers, out: slurm_cluster.SlurmExecutor(device, workers, out, "local"),
         )
     return request.param
-
-
-def with_method(name, label=None, **parameters):
-    values = ", ".join(f"{k} = {v!r}" for k, v in parameters.items())
-    return f'[[methods]]\nname = "{name}"\nlabel = "{label or name}"\nparameters = {{ {values} }}\n'
 
 
 def numbers(records):

@@ -12,22 +12,10 @@ from rep4ex_bench.runner import run_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
 from killing import duration, run_for, server
+from tiny import tiny_suite, with_method
 
 KILLS = 200
-SUITE = """\
-name = "tiny"
-seeds = 4
-timeout_seconds = 20
-[[scenarios]]
-name = "linear_action"
-parameters = { n = 200, outcome = "bump" }
-[[methods]]
-name = "constant_mean"
-[[methods]]
-name = "ols_on_actions"
-[[methods]]
-name = "oracle_control_function"
-"""
+SUITE = tiny_suite(seeds=4, timeout_seconds=20) + with_method("oracle_control_function")
 # when and how, not what
 VOLATILE = ["fit_seconds", "predict_seconds", "process_seconds", "peak_memory_bytes", "finished_at"]
 

@@ -20,19 +20,9 @@ from rep4ex_bench.suite import parse_suite
 
 sys.path.insert(0, str(Path(__file__).parent))
 from misbehaving import Grouping, Memorising, Misbehaving
+from tiny import tiny_suite, with_method
 
-SUITE = """\
-name = "tiny"
-seeds = 2
-timeout_seconds = 20
-[[scenarios]]
-name = "linear_action"
-parameters = { n = 200, outcome = "bump" }
-[[methods]]
-name = "constant_mean"
-[[methods]]
-name = "ols_on_actions"
-"""
+SUITE = tiny_suite(seeds=2, timeout_seconds=20)
 
 
 def run_suite(*arguments, workers=1, **options):
@@ -46,12 +36,6 @@ def _registered(monkeypatch):
     METHODS.register(Misbehaving)
     METHODS.register(Memorising)
     METHODS.register(Grouping)
-
-
-def with_method(name, label=None, **parameters):
-    values = ", ".join(f"{k} = {v!r}" for k, v in parameters.items())
-    label = label or name
-    return f'[[methods]]\nname = "{name}"\nlabel = "{label}"\nparameters = {{ {values} }}\n'
 
 
 def numbers(records):
