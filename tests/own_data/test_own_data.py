@@ -147,6 +147,8 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
     found = {check.assumption: check for check in check_data(scenario(parquet))}
     assert found["exogenous actions"].verdict == "cannot be checked"
     assert found["extrapolation"].verdict == "seen"
+    # four of the nine values of a_0, with nine of a_1
+    assert "at 36 actions; 36 of them outside" in found["extrapolation"].finding
     assert found["actions move the latents"].verdict == "seen"
     assert "2 latent(s), estimated" in found["as many actions as latents"].finding
     # one action has no effect; another hold-out has nothing outside
