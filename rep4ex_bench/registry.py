@@ -113,7 +113,7 @@ def register(cls: type[Any]) -> type[Any]:
     return METHODS.register(cls)
 
 
-def get_scenario(name: str, **parameters: Any) -> Scenario:
+def get_scenario(name: str, /, **parameters: Any) -> Scenario:
     """Return a scenario by name, with its parameters checked.
 
     Raises:
@@ -123,7 +123,7 @@ def get_scenario(name: str, **parameters: Any) -> Scenario:
     return build(SCENARIOS.get(name), parameters)
 
 
-def get_method(name: str, **parameters: Any) -> Method:
+def get_method(name: str, /, **parameters: Any) -> Method:
     """Return a method by name, with its parameters checked.
 
     Raises:

@@ -9,8 +9,9 @@ names, kinds and contents, manifests, and tables of records and predictions. Nee
 
 import io
 import json
+import os
+import shutil
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["rep4ex_bench", "tomllib", "tarfile"]):
+    import tarfile
     import tomllib
 
     from rep4ex_bench.errors import Rep4ExBenchError
@@ -29,9 +31,8 @@ with atheris.instrument_imports(include=["rep4ex_bench", "tomllib", "tarfile"]):
 ROOT = Path(__file__).parents[2]
 MOST_CELLS = 60
 KINDS = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)
-SCRATCH = Path(
-    tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
-)
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+SCRATCH = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
 
 
 def fuzz_suite(data: bytes) -> None:
@@ -134,17 +135,29 @@ MANIFEST_OF_A_BUNDLE = read_manifest((BUNDLE_FOLDER / MANIFEST).read_bytes())
 
 
 def main() -> None:
-    """Fuzz."""
+    """Fuzz, in a process of its own: the fuzzer ends the process without leaving any block."""
     targets = {"suite": fuzz_suite, "bundle": fuzz_bundle}
     if len(sys.argv) < 2 or sys.argv[1] not in targets:
         sys.exit(f"say what to fuzz: {', '.join(targets)}")
     target = sys.argv.pop(1)
+    child = os.fork()
+    if child == 0:
+        fuzz(target, targets[target])
+    try:
+        _, status = os.waitpid(child, 0)
+    finally:
+        shutil.rmtree(SCRATCH)
+    sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def fuzz(target: str, read: Callable[[bytes], None]) -> None:
+    """Fuzz; does not return."""
     folder = SCRATCH / "inputs"
     folder.mkdir()
     first_inputs(target, folder)
     dictionary(target, SCRATCH / "words")
     options = [f"-dict={SCRATCH / 'words'}", "-timeout=60", "-rss_limit_mb=4096"]
-    atheris.Setup([*sys.argv, *options, str(folder)], targets[target])
+    atheris.Setup([*sys.argv, *options, str(folder)], read)
     atheris.Fuzz()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rep4ex_bench.errors import Rep4ExBenchError
+from rep4ex_bench.errors import Rep4ExBenchError, UnknownNameError
 from rep4ex_bench.evaluation import METRICS
 from rep4ex_bench.parameters import build
 from rep4ex_bench.registry import METHODS, SCENARIOS
@@ -21,6 +21,8 @@ scalars = st.one_of(
     st.sampled_from(["auto", "bump", "softplus", "mlp", "", "nan"]),
 )
 small = st.one_of(st.integers(-2, 12), st.floats(-1, 3))
+# no parameters: one that nobody has, and names that a function could have for itself
+STRANGE = ("x", "name", "self", "cls", "")
 labels = st.text(min_size=0, max_size=90)
 
 
@@ -46,7 +48,7 @@ def entries(registry):
                 optional={
                     "label": labels,
                     "parameters": st.dictionaries(
-                        st.sampled_from([*registry.get(name).parameter_names(), "x"]),
+                        st.sampled_from([*registry.get(name).parameter_names(), *STRANGE]),
                         scalars | small,
                         max_size=3,
                     ),
@@ -107,13 +109,26 @@ def test_any_text(text):
         parse_suite(text, "made up")
 
 
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize("kind", ["scenarios", "methods"])
+def test_a_parameter_that_nobody_has(kind, strange):
+    document = {
+        "name": "tiny",
+        "scenarios": [{"name": "linear_action"}],
+        "methods": [{"name": "constant_mean"}],
+    }
+    document[kind][0]["parameters"] = {strange: 1}
+    with pytest.raises(UnknownNameError, match="parameter"):
+        parse_suite(text_of(document), "made up")
+
+
 @pytest.mark.parametrize("name", [*SCENARIOS.names(), *METHODS.names()])
 def test_any_parameters(name):
     registry = SCENARIOS if name in SCENARIOS.names() else METHODS
     cls = registry.get(name)
 
     @settings(max_examples=60, deadline=None)
-    @given(st.dictionaries(st.sampled_from([*cls.parameter_names(), "x"]), scalars | small))
+    @given(st.dictionaries(st.sampled_from([*cls.parameter_names(), *STRANGE]), scalars | small))
     def check(parameters):
         try:
             component = build(cls, parameters)
