@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import RecordsError
-from rep4ex_bench.parquet import read_parquet
+from rep4ex_bench.parquet import read_parquet, texts_once, to_frame
 from rep4ex_bench.scenario import Task
 
 PREDICTION_SCHEMA = pa.schema(
@@ -61,8 +61,7 @@ def read_path_predictions(path: Path) -> pd.DataFrame:
 
     Raises as `read_predictions_table`. A file of 100,000 cells fits into memory this way.
     """
-    frame: pd.DataFrame = _read(path, _on_path).to_pandas()
-    return frame
+    return to_frame(_read(path, lambda rows: texts_once(_on_path(rows))))
 
 
 def read_predictions_table(path: Path) -> pa.Table:

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import OutputWriteError, RecordsError
-from rep4ex_bench.parquet import read_parquet
+from rep4ex_bench.parquet import read_parquet, texts_once, to_frame
 
 SCHEMA_VERSION = 3
 # Older schemas that are still read: what each lacks, with the value that says "not recorded".
@@ -119,15 +119,24 @@ def read_records(path: Path) -> pd.DataFrame:
     Raises:
         RecordsError: no Parquet, or records of a schema version that is not read.
     """
-    frame: pd.DataFrame = read_records_table(path).to_pandas()
-    return frame
+    return to_frame(_read(path, texts_once))
 
 
 def read_records_table(path: Path) -> pa.Table:
     """Return the records of one Parquet file as an Arrow table; raises as `read_records`."""
-    table = read_parquet(
-        path, lambda problem: RecordsError(f"{path} holds no readable records: {problem}")
+    return _read(path, lambda rows: rows)
+
+
+def _read(path: Path, keep: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    return read_parquet(
+        path,
+        lambda problem: RecordsError(f"{path} holds no readable records: {problem}"),
+        keep=lambda rows: keep(_checked(rows, path)),
     )
+
+
+def _checked(table: pa.Table, path: Path) -> pa.Table:
+    """Return records of this version's schema, or raise `RecordsError`."""
     found = (table.schema.metadata or {}).get(_VERSION_KEY, b"none").decode(errors="replace")
     if found in _LACKING:
         table = _upgraded(table, _LACKING[found])

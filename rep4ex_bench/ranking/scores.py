@@ -39,8 +39,9 @@ def scores(records: pd.DataFrame) -> list[Scores]:
     out a seed, or a scenario altogether, is missing there. Of repeated cells the worst counts. A
     value that no error can have (negative, NaN) counts as infinite.
     """
-    methods = list(dict.fromkeys(records["method_label"]))
-    roles = dict(zip(records["method_label"].map(str), records["role"].map(str), strict=True))
+    methods = list(records["method_label"].unique())
+    last = records.drop_duplicates("method_label", keep="last")
+    roles = dict(zip(last["method_label"].map(str), last["role"].map(str), strict=True))
     found = []
     for label, rows in records.groupby("scenario_label", sort=False):
         seeds = sorted(rows["seed"].unique())

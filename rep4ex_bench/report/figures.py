@@ -15,72 +15,98 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rep4ex_bench.report.appearance import Appearance
-from rep4ex_bench.report.numbers import log_range, median, plain, shown
+from rep4ex_bench.report.numbers import log_range, plain, shown
 from rep4ex_bench.report.sweeps import sweeps
 
 # how far beyond the truth's own range the path figure reaches, in units of that range
 _REACH = 0.75
+_NUMBERS_PER_POINT = 8  # what a point of a cell takes in the page, against a number on a path
+_MOST_NAMED = 20
+_LEVELS = {"r2": "affine_r2", "nmse": "nmse_outside"}
 
 
-def figures(
-    records: pd.DataFrame,
-    predictions: pd.DataFrame,
-    looks: dict[str, Appearance],
-    path_numbers: int,
-) -> dict[str, Any]:
-    """Return what the page's script draws.
+class Figures:
+    """The figures of a run, to be had in several sizes; what no size changes is computed once."""
 
-    Args:
-        records: of the run.
-        predictions: of its cells; cells without records are left out.
-        looks: of every method label in the records.
-        path_numbers: how many predictions along paths may go into the page; seeds beyond it are
-            left out, the first stays (thinned if it must be).
-    """
-    order = {label: index for index, label in enumerate(looks)}
-    scenarios = [str(label) for label in records["scenario_label"].unique()]
-    paths = _paths(records, predictions, order, path_numbers)
-    return {
-        "sweeps": sweeps(records, order),
-        "methods": [asdict(look) for look in looks.values()],
-        "scenarios": [
-            {
-                "label": scenario,
-                "distance": _distance(rows, order),
-                "path": paths.get(scenario, []),
-                "code": _code(rows, order),
-                "cost": _cost(rows, order),
-            }
-            for scenario in scenarios
-            for rows in [records[records["scenario_label"] == scenario]]
-        ],
-    }
+    def __init__(
+        self, records: pd.DataFrame, predictions: pd.DataFrame, looks: dict[str, Appearance]
+    ) -> None:
+        """Take what is drawn.
+
+        Args:
+            records: of the run.
+            predictions: of its cells; cells without records are left out.
+            looks: of every method label in the records.
+        """
+        self._looks = looks
+        self._order = {label: index for index, label in enumerate(looks)}
+        self._sweeps = sweeps(records, self._order)
+        self._scenarios = [str(label) for label in records["scenario_label"].unique()]
+        distances = records[(records["metric"] == "nmse_by_distance") & (records["status"] == "ok")]
+        self._distances = {
+            label: _distance(distances[distances["scenario_label"] == label], self._order)
+            for label in self._scenarios
+        }
+        self._cells = _cells(records)
+        self._on_path = _on_path(records, predictions)
+
+    def of_size(self, numbers: int) -> dict[str, Any]:
+        """Return what the page's script draws, with about so many predictions along paths.
+
+        Seeds beyond it are left out, the first stays (thinned if it must be); the same goes for the
+        points of cells, which take more room.
+        """
+        paths = _paths(self._on_path, self._order, numbers)
+        kept = _first_seeds(self._cells, numbers // _NUMBERS_PER_POINT)
+        left_out = self._cells["seed"].nunique() - len(kept)
+        cells = self._cells[self._cells["seed"].isin(kept)]
+        of_scenario = dict(list(cells.groupby("scenario_label", sort=False)))
+        none = cells.iloc[:0]
+        return {
+            "sweeps": self._sweeps,
+            "methods": [asdict(look) for look in self._looks.values()],
+            "scenarios": [
+                {
+                    "label": label,
+                    "distance": self._distances[label],
+                    "path": paths.get(label, []),
+                    "code": {
+                        **_points("r2", of_scenario.get(label, none), self._order),
+                        "left_out": left_out,
+                    },
+                    "cost": {
+                        **_points("seconds", of_scenario.get(label, none), self._order),
+                        "seconds": _ends(of_scenario.get(label, none)["seconds"]),
+                        "left_out": left_out,
+                    },
+                }
+                for label in self._scenarios
+            ],
+        }
 
 
-def _distance(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
-    good = records[(records["metric"] == "nmse_by_distance") & (records["status"] == "ok")]
+def _distance(good: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
+    finite = good.assign(value=good["value"].where(np.isfinite(good["value"])))
     curves: list[dict[str, Any]] = []
-    for label, rows in good.groupby("method_label", sort=False):
-        by_distance: dict[float, list[float]] = {}
-        for at, value in sorted(zip(rows["at"], rows["value"], strict=True)):
-            by_distance.setdefault(float(at), []).append(float(value))
-        finite = [[v for v in values if math.isfinite(v)] for values in by_distance.values()]
+    for label, rows in finite.groupby("method_label", sort=False):
+        by_distance = rows.groupby("at")["value"]
+        medians, lows, highs = by_distance.median(), by_distance.min(), by_distance.max()
         curves.append(
             {
                 "method": order[str(label)],
-                "at": [plain(at) for at in by_distance],
-                "median": [plain(median(values)) for values in finite],
-                "low": [plain(min(values, default=math.nan)) for values in finite],
-                "high": [plain(max(values, default=math.nan)) for values in finite],
-                "seeds": [len(values) for values in finite],
+                "at": [plain(at) for at in medians.index],
+                "median": [plain(v) for v in medians],
+                "low": [plain(v) for v in lows],
+                "high": [plain(v) for v in highs],
+                "seeds": [int(n) for n in by_distance.size()],
             }
         )
     curves.sort(key=lambda curve: curve["method"])
-    medians = [m for curve in curves for m in curve["median"] if m is not None]
-    low, high = log_range(medians)
+    low, high = log_range(m for curve in curves for m in curve["median"] if m is not None)
     names = list(order)
     beyond = [
         f"{names[curve['method']]} (up to {shown(top)})"
@@ -91,26 +117,47 @@ def _distance(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
     return {"range": [low, high], "curves": curves, "beyond": beyond}
 
 
+def _cells(records: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per cell that came to an end: where it belongs, and its values by level."""
+    good = records[records["status"] == "ok"]
+    columns = ["cell_key", "scenario_label", "method_label", "seed", "process_seconds"]
+    cells = good[columns].drop_duplicates("cell_key")
+    cells["seconds"] = cells["process_seconds"].where(cells["process_seconds"] > 0)
+    for name, metric in _LEVELS.items():
+        rows = good[good["metric"] == metric].drop_duplicates("cell_key", keep="last")
+        cells[name] = cells["cell_key"].map(rows.set_index("cell_key")["value"]).astype(float)
+    return cells
+
+
+def _on_path(records: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
+    columns = ["cell_key", "scenario_label", "method_label", "seed"]
+    cells = records[columns].drop_duplicates("cell_key")
+    return predictions[predictions["path_position"].notna()].merge(cells, on="cell_key")
+
+
+def _first_seeds(rows: pd.DataFrame, allowed: int) -> list[int]:
+    """Return the first seeds that together have about so many rows, at least one."""
+    seeds = sorted(rows["seed"].unique())
+    per_seed = math.ceil(len(rows) / max(1, len(seeds)))
+    return seeds[: max(1, allowed // max(1, per_seed))]
+
+
 def _paths(
-    records: pd.DataFrame, predictions: pd.DataFrame, order: dict[str, int], allowed: int
+    on_path: pd.DataFrame, order: dict[str, int], allowed: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Return per scenario a list over seeds; together at most `allowed` predictions, roughly."""
-    cells = records.drop_duplicates("cell_key")
-    cells = cells[["cell_key", "scenario_label", "method_label", "seed"]]
-    on_path = predictions[predictions["path_position"].notna()].merge(cells, on="cell_key")
     if on_path.empty or allowed <= 0:
         return {}
-    seeds = sorted(on_path["seed"].unique())
-    per_seed = math.ceil(len(on_path) / len(seeds))
-    kept = seeds[: max(1, allowed // per_seed)]
-    stride = math.ceil(per_seed / allowed)
+    kept = _first_seeds(on_path, allowed)
+    seeds = on_path["seed"].nunique()
+    stride = math.ceil(len(on_path) / seeds / allowed)
     found: dict[str, list[dict[str, Any]]] = {}
     shown_rows = on_path[on_path["seed"].isin(kept)]
     for seed in kept:
         for scenario, rows in shown_rows[shown_rows["seed"] == seed].groupby("scenario_label"):
             path = _path(rows, order, stride)
             found.setdefault(str(scenario), []).append(
-                {"seed": int(seed), "left_out": len(seeds) - len(kept), **path}
+                {"seed": int(seed), "left_out": seeds - len(kept), **path}
             )
     return found
 
@@ -156,43 +203,24 @@ def _extreme(values: list[float]) -> str:
     return f"up to {shown(max(finite, key=abs))}"
 
 
-def _code(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
-    across = _by_cell(records[records["status"] == "ok"], "affine_r2")
-    return _error_against("r2", across, records, order)
-
-
-def _cost(records: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
-    cells = records[records["status"] == "ok"].drop_duplicates("cell_key")
-    found = zip(cells["cell_key"], cells["process_seconds"], strict=True)
-    seconds = {str(key): float(value) for key, value in found if value > 0}
-    known = [*seconds.values(), *([] if seconds else [1.0])]
-    ends = [min(known) / 1.3, max(known) * 1.3]
-    return {"seconds": ends, **_error_against("seconds", seconds, records, order)}
-
-
-def _error_against(
-    name: str, across: dict[str, float], records: pd.DataFrame, order: dict[str, int]
-) -> dict[str, Any]:
-    """Return points of nMSE outside against a number of each cell."""
-    good = records[records["status"] == "ok"]
-    errors = _by_cell(good, "nmse_outside")
-    names = list(order)
+def _points(name: str, cells: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
+    """Return points of nMSE outside against another value of each cell."""
+    finite = cells[np.isfinite(cells[name]) & np.isfinite(cells["nmse"])]
+    low, high = log_range(finite["nmse"])
+    columns = (finite[column] for column in ("method_label", "seed", name, "nmse"))
     points, beyond = [], []
-    low, high = log_range(errors[key] for key in across if key in errors)
-    cells = good.drop_duplicates("cell_key")
-    columns = (cells[column] for column in ("cell_key", "method_label", "seed"))
-    for key, label, seed in zip(*columns, strict=True):
-        value, nmse = across.get(key, math.nan), errors.get(key, math.nan)
-        if not (math.isfinite(value) and math.isfinite(nmse)):
-            continue
-        method = order[str(label)]
-        point = {"method": method, "seed": int(seed), name: plain(value), "nmse": plain(nmse)}
-        points.append(point)
+    for label, seed, value, nmse in zip(*columns, strict=True):
+        points.append(
+            {"method": order[label], "seed": int(seed), name: plain(value), "nmse": plain(nmse)}
+        )
         if nmse > high:
-            beyond.append(f"{names[method]}, seed {seed} ({shown(nmse)})")
+            beyond.append(f"{label}, seed {seed} ({shown(nmse)})")
+    if len(beyond) > _MOST_NAMED:
+        beyond[_MOST_NAMED:] = [f"and {len(beyond) - _MOST_NAMED} more"]
     return {"range": [low, high], "points": points, "beyond": beyond}
 
 
-def _by_cell(records: pd.DataFrame, metric: str) -> dict[str, float]:
-    rows = records[records["metric"] == metric]
-    return {str(k): float(v) for k, v in zip(rows["cell_key"], rows["value"], strict=True)}
+def _ends(seconds: pd.Series[float]) -> list[float]:
+    """Return the ends of an axis that holds the known seconds."""
+    known = [float(v) for v in seconds if v > 0] or [1.0]
+    return [min(known) / 1.3, max(known) * 1.3]

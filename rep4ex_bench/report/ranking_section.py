@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rep4ex_bench.ranking import leaderboard
 from rep4ex_bench.report.numbers import shown, spread
 
 
@@ -24,11 +23,10 @@ class Reach:
     on_front: bool
 
 
-def reaches(records: pd.DataFrame) -> list[Reach]:
-    """Return interval, breakdown, cost and front of every method of role "method"."""
-    if records.empty:
+def reaches(board: pd.DataFrame) -> list[Reach]:
+    """Return interval, breakdown, cost and front of every method of role "method" on a board."""
+    if board.empty:
         return []
-    rows = leaderboard(records)
     return [
         Reach(
             scenario=str(row["scenario_label"]),
@@ -39,7 +37,7 @@ def reaches(records: pd.DataFrame) -> list[Reach]:
             cost=shown(row["cost_seconds"]),
             on_front=bool(row["on_front"]),
         )
-        for row in rows[rows["role"] == "method"].to_dict("records")
+        for row in board[board["role"] == "method"].to_dict("records")
     ]
 
 

@@ -7,21 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from rep4ex_bench.ranking import places, rank
+from rep4ex_bench.ranking import leaderboard, places, rank
 from rep4ex_bench.records import write_bytes
 from rep4ex_bench.report import tables
-from rep4ex_bench.report.appearance import appearances
+from rep4ex_bench.report.appearance import Appearance, appearances
 from rep4ex_bench.report.claims import claims
 from rep4ex_bench.report.cost_section import cost_boards, level_titles
 from rep4ex_bench.report.embedding import embedded_json
-from rep4ex_bench.report.figures import figures
+from rep4ex_bench.report.figures import Figures
 from rep4ex_bench.report.page import FIGURE_LIBRARIES, figure_scripts, page_context, template
 from rep4ex_bench.report.ranking_section import reaches
 from rep4ex_bench.report.strips import HEIGHT, WIDTH
 
 SIZE_LIMIT = 1_500_000
-# predictions along paths in the page, tried in this order until it is small enough
-_PATH_NUMBERS = (40_000, 10_000, 2_000, 0)
+# sizes of the figures, tried in this order until the page is small enough
+_SIZES = (40_000, 10_000, 2_000, 0)
 
 
 def render_report(
@@ -35,14 +35,15 @@ def render_report(
         title: of the suite.
         description: one or two sentences under the title.
 
-    To stay under `SIZE_LIMIT` bytes, seeds of the path figure are left out, and the page says so.
-    Only leaderboards of many hundreds of rows are larger by themselves.
+    To stay under `SIZE_LIMIT` bytes, seeds are left out of the figures that show single cells, and
+    the page says so. Only leaderboards of many hundreds of rows are larger by themselves.
     """
-    context = _context(records, title, description)
     looks = appearances(records)
+    context = _context(records, looks, title, description)
+    figures = Figures(records, predictions, looks)
     page = ""
-    for path_numbers in _PATH_NUMBERS:
-        drawn = figures(records, predictions, looks, path_numbers)
+    for size in _SIZES:
+        drawn = figures.of_size(size)
         context["sweeps"] = [sweep["label"] for sweep in drawn["sweeps"]]
         data = embedded_json(drawn)
         page = template("report.html.j2").render(context, data=data)
@@ -68,26 +69,30 @@ def write_report(
     write_bytes(page.encode(errors="replace"), path)
 
 
-def _context(records: pd.DataFrame, title: str, description: str) -> dict[str, Any]:
-    looks = appearances(records)
+def _context(
+    records: pd.DataFrame, looks: dict[str, Appearance], title: str, description: str
+) -> dict[str, Any]:
+    board = leaderboard(records) if len(records) else pd.DataFrame()
     found, left_out = tables.failures(records)
+    hashes, hashes_left_out = tables.data_hashes(records)
     return page_context(figure_scripts("figures.js"), FIGURE_LIBRARIES) | {
         "title": title,
         "description": description,
         "summary": tables.summary(records),
         "claims": claims(records),
         "looks": list(looks.values()),
-        "boards": tables.boards(records, looks),
+        "boards": tables.boards(board, records, looks),
         "ranking": rank(records),
         "places": places,
-        "reaches": reaches(records),
+        "reaches": reaches(board),
         "costs": cost_boards(records, looks),
         "cost_levels": level_titles(),
         "failures": found,
         "failures_left_out": left_out,
         "provenance": tables.provenance(records),
         "parameters": tables.parameters(records),
-        "data_hashes": tables.data_hashes(records),
+        "data_hashes": hashes,
+        "data_hashes_left_out": hashes_left_out,
         "strip_width": WIDTH,
         "strip_height": HEIGHT,
     }

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from rep4ex_bench.ranking import leaderboard
 from rep4ex_bench.report.appearance import Appearance
 from rep4ex_bench.report.numbers import shown, spread
 from rep4ex_bench.report.strips import Axis, Strip, nmse_by_seed, strip
@@ -17,6 +16,8 @@ from rep4ex_bench.report.strips import Axis, Strip, nmse_by_seed, strip
 _COLUMNS = ("nmse_outside", "nmse_inside", "affine_r2", "affine_r2_do", "fit_seconds")
 _LONGEST_MESSAGE = 1_000
 _MOST_FAILURES = 200
+_MOST_SEEDS = 100
+_MOST_HASHES = 500
 
 
 @dataclass(frozen=True)
@@ -108,14 +109,14 @@ def _made(records: pd.DataFrame) -> str:
     return ". ".join(texts)
 
 
-def boards(records: pd.DataFrame, looks: dict[str, Appearance]) -> list[Board]:
-    """Return one leaderboard per scenario with the numbers of `ranking.leaderboard`."""
-    if records.empty:
+def boards(board: pd.DataFrame, records: pd.DataFrame, looks: dict[str, Appearance]) -> list[Board]:
+    """Return one board per scenario of `ranking.leaderboard` of the records."""
+    if board.empty:
         return []
     by_seed = nmse_by_seed(records)
     return [
         _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)))
-        for scenario, table in leaderboard(records).groupby("scenario_label", sort=False)
+        for scenario, table in board.groupby("scenario_label", sort=False)
     ]
 
 
@@ -170,13 +171,18 @@ def failures(records: pd.DataFrame) -> tuple[list[Failure], int]:
             scenario=str(key[0]),
             method=str(key[1]),
             metric=str(key[2]),
-            seeds=_listed(sorted(group["seed"].unique())),
+            seeds=_seeds(sorted(group["seed"].unique())),
             status=str(key[3]).replace("_", " "),
             error=_shortened(str(key[4])),
         )
         for key, group in bad.groupby(alike, sort=False)
     ]
     return found[:_MOST_FAILURES], max(0, len(found) - _MOST_FAILURES)
+
+
+def _seeds(seeds: list[int]) -> str:
+    more = len(seeds) - _MOST_SEEDS
+    return _listed(seeds[:_MOST_SEEDS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _shortened(message: str) -> str:
@@ -220,11 +226,12 @@ def parameters(records: pd.DataFrame) -> list[tuple[str, str, str]]:
     return found
 
 
-def data_hashes(records: pd.DataFrame) -> list[tuple[str, int, str]]:
-    """Return (scenario, seed, SHA-256 of the training data), each once."""
+def data_hashes(records: pd.DataFrame) -> tuple[list[tuple[str, int, str]], int]:
+    """Return (scenario, seed, SHA-256 of the training data), each once; how many were left out."""
     known = records[records["data_hash"] != ""]
     rows = known[["scenario_label", "seed", "data_hash"]].drop_duplicates()
-    return [(str(a), int(b), str(c)) for a, b, c in rows.itertuples(index=False)]
+    listed = rows.head(_MOST_HASHES).itertuples(index=False)
+    return [(str(a), int(b), str(c)) for a, b, c in listed], max(0, len(rows) - _MOST_HASHES)
 
 
 def _listed(values: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rep4ex_bench.ranking import places
+from rep4ex_bench.ranking import leaderboard, places
 from rep4ex_bench.report.appearance import appearances
 from rep4ex_bench.report.embedding import embedded_json
 from rep4ex_bench.report.numbers import shown, spread
@@ -60,14 +60,15 @@ def scenario_page(round_: Round, scenario: str, entries: dict[str, Entry]) -> st
     """
     own = round_.records[round_.records["scenario_label"] == scenario]
     looks = appearances(round_.records)
+    board = leaderboard(own)
     first = own.iloc[0]
     return _render(
         "site_scenario.html.j2",
         scenario,
         "../",
         round=round_,
-        boards=boards(own, looks),
-        reaches=reaches(own),
+        boards=boards(board, own, looks),
+        reaches=reaches(board),
         facts={
             "Scenario": first["scenario"],
             "Parameters": first["scenario_parameters"],

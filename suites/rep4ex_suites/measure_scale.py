@@ -188,8 +188,7 @@ def write_collected(path: Path, cells: list[Cell], pattern: CellResult) -> None:
         for first in range(0, len(cells), 500):
             some = [result_for(cell, pattern) for cell in cells[first : first + 500]]
             records.write_table(records_table(r for one in some for r in one.records))
-            for one in some:
-                predictions.write_table(one.predictions)
+            predictions.write_table(pa.concat_tables(one.predictions for one in some))
 
 
 def introduction(arguments: argparse.Namespace) -> list[str]:

@@ -15,7 +15,9 @@ from rep4ex_bench.predictions import PREDICTION_SCHEMA
 from rep4ex_bench.ranking import leaderboard
 from rep4ex_bench.records import records_table
 from rep4ex_bench.report import render_report, write_report
+from rep4ex_bench.report.appearance import appearances
 from rep4ex_bench.report.embedding import embedded_json, script_hash
+from rep4ex_bench.report.figures import Figures
 from rep4ex_bench.report.numbers import shown
 from rep4ex_bench.report.render import SIZE_LIMIT
 
@@ -185,6 +187,28 @@ def test_many_seeds_are_left_out_before_the_page_grows_too_large(run):
     path = data_of(text)["scenarios"][0]["path"]
     assert 0 < len(path) < 180
     assert path[0]["left_out"] == 180 - len(path)
+
+
+def test_points_of_cells_are_those_of_the_first_seeds(run):
+    figures = Figures(run.records, run.predictions, appearances(run.records))
+    for size, kept in ((40_000, {0, 1, 2}), (8 * 2 * 13, {0, 1}), (0, {0})):
+        for scenario in figures.of_size(size)["scenarios"]:
+            for figure in ("code", "cost"):
+                points = scenario[figure]["points"]
+                assert {point["seed"] for point in points} == kept, size
+                assert scenario[figure]["left_out"] == 3 - len(kept)
+                assert {"nmse", "method", "seed"} < set(points[0])
+
+
+def test_lists_of_a_long_run_are_cut_and_say_so(run):
+    bad = run.records.drop_duplicates("cell_key").iloc[:1]
+    bad = bad.assign(status="failed", metric="", value=np.nan, error="no end")
+    many = pd.concat([bad.assign(seed=s, data_hash=f"{s:064}") for s in range(700)])
+    text = render_report(many, run.predictions.iloc[:0], "long")
+    assert "99 and 600 more" in text
+    assert f"{499:064}" in text
+    assert f"{500:064}" not in text
+    assert "200 more are in the records" in text
 
 
 def test_no_finished_cells():

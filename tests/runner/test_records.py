@@ -10,6 +10,7 @@ import pytest
 from rep4ex_bench import get_method, get_scenario
 from rep4ex_bench.cell import failed_cell, run_cell
 from rep4ex_bench.errors import OutputWriteError, RecordsError
+from rep4ex_bench.parquet import texts_once, to_frame
 from rep4ex_bench.predictions import read_predictions
 from rep4ex_bench.records import read_records, records_table, write_bytes, write_table
 from rep4ex_bench.suite import Cell
@@ -106,3 +107,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 def test_empty_records_have_the_columns():
     assert isinstance(records_table([]).to_pandas(), pd.DataFrame)
     assert "value" in records_table([]).column_names
+
+
+def test_texts_are_kept_once_and_are_the_same():
+    columns = {"text": ["a", "b", "a"], "number": [1.5, math.nan, -0.0], "gap": ["x", None, "y"]}
+    first = pa.table(columns)
+    second = pa.table({"text": ["c", "a"], "number": [2.0, 3.0], "gap": ["y", "z"]})
+    parts = [texts_once(first), texts_once(second.slice(0, 0)), texts_once(second)]
+    frame = to_frame(pa.concat_tables(parts))
+    expected = pa.concat_tables([first, second]).to_pandas().astype({"text": object, "gap": object})
+    expected["gap"] = expected["gap"].where(expected["gap"].notna(), None)
+    pd.testing.assert_frame_equal(frame, expected)
+    assert frame["text"][0] is frame["text"][4]
+    empty = to_frame(texts_once(first.slice(0, 0)))
+    assert list(empty.columns) == list(columns)
+    assert len(empty) == 0

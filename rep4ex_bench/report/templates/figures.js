@@ -7,6 +7,10 @@ function beyondText(names) {
   return names.length ? `Leaves the range shown: ${names.join("; ")}. ` : "";
 }
 
+function leftOutText(seeds) {
+  return seeds ? `${seeds} more seeds are not in this page. ` : "";
+}
+
 function drawDistance(box, scenario) {
   const {range, curves, beyond} = scenario.distance;
   if (!curves.length) return empty(box, "No errors by distance were recorded."), "";
@@ -61,12 +65,11 @@ function drawPath(box, scenario) {
       tips([...truth, ...drawn.flatMap(({rows}) => rows)].filter(inRange), "at", value),
     ],
   }, `Truth and ${drawn.length} predictions along the path of actions in ${scenario.label}, seed ${seed}`);
-  const left = path.left_out ? `${path.left_out} more seeds are not in this page. ` : "";
-  return `${beyondText(path.beyond)}${left}`;
+  return `${beyondText(path.beyond)}${leftOutText(path.left_out)}`;
 }
 
 function drawCode(box, scenario) {
-  const {range, points, beyond} = scenario.code;
+  const {range, points, beyond, left_out} = scenario.code;
   if (!points.length) return empty(box, "No finished cell of this scenario has a code to judge."), "";
   const least = Math.max(-1, Math.min(d3.min(points, (point) => point.r2) - 0.02, 0.9));
   const drawn = visible(points).map((point) => ({
@@ -87,11 +90,12 @@ function drawCode(box, scenario) {
       tips(drawn, "across", "shown"),
     ],
   }, `Affine R squared against nMSE outside in ${scenario.label}: ${drawn.length} cells`);
-  return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
+  const edge = beyond.length ? `On the upper edge: ${beyond.join("; ")}. ` : "";
+  return `${edge}${leftOutText(left_out)}`;
 }
 
 function drawCost(box, scenario) {
-  const {range, seconds, points, beyond} = scenario.cost;
+  const {range, seconds, points, beyond, left_out} = scenario.cost;
   if (!points.length) return empty(box, "No CPU seconds were recorded."), "";
   const drawn = visible(points).map((point) => ({
     ...point,
@@ -109,7 +113,8 @@ function drawCost(box, scenario) {
       tips(drawn, "seconds", "shown"),
     ],
   }, `nMSE outside against CPU seconds in ${scenario.label}: ${drawn.length} cells`);
-  return beyond.length ? `On the upper edge: ${beyond.join("; ")}.` : "";
+  const edge = beyond.length ? `On the upper edge: ${beyond.join("; ")}. ` : "";
+  return `${edge}${leftOutText(left_out)}`;
 }
 
 // A parameter that spans more than a decade is drawn on a logarithmic axis.
