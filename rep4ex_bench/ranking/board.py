@@ -27,8 +27,8 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     breakdown_mean (`breakdown.py`). A cell that failed or is missing has no value; it counts as
     infinitely bad in nmse_outside and nmse_inside and is not left out.
     """
-    by_scenario = dict(list(records.groupby("scenario_label", sort=False)))
-    tables = [_scenario(s, by_scenario[s.scenario]) for s in scores(records)]
+    by_scenario = records.groupby("scenario_label", sort=False)
+    tables = [_scenario(s, by_scenario.get_group(s.scenario)) for s in scores(records)]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -25,6 +25,7 @@ from rep4ex_bench.report.sweeps import sweeps
 # how far beyond the truth's own range the path figure reaches, in units of that range
 _REACH = 0.75
 _NUMBERS_PER_POINT = 8  # what a point of a cell takes in the page, against a number on a path
+_MOST_NUMBERS = 200_000  # on paths, that any page could hold
 _MOST_NAMED = 20
 _LEVELS = {"r2": "affine_r2", "nmse": "nmse_outside"}
 
@@ -46,13 +47,15 @@ class Figures:
         self._order = {label: index for index, label in enumerate(looks)}
         self._sweeps = sweeps(records, self._order)
         self._scenarios = [str(label) for label in records["scenario_label"].unique()]
-        distances = records[(records["metric"] == "nmse_by_distance") & (records["status"] == "ok")]
+        # of all columns a copy would be as large as the records
+        curves = (records["metric"] == "nmse_by_distance") & (records["status"] == "ok")
+        distances = records.loc[curves, ["scenario_label", "method_label", "at", "value"]]
         self._distances = {
             label: _distance(distances[distances["scenario_label"] == label], self._order)
             for label in self._scenarios
         }
         self._cells = _cells(records)
-        self._on_path = _on_path(records, predictions)
+        self._paths = _Paths(records, predictions, self._order)
 
     def of_size(self, numbers: int) -> dict[str, Any]:
         """Return what the page's script draws, with about so many predictions along paths.
@@ -60,7 +63,7 @@ class Figures:
         Seeds beyond it are left out, the first stays (thinned if it must be); the same goes for the
         points of cells, which take more room.
         """
-        paths = _paths(self._on_path, self._order, numbers)
+        paths = self._paths.of_size(numbers)
         kept = _first_seeds(self._cells, numbers // _NUMBERS_PER_POINT)
         left_out = self._cells["seed"].nunique() - len(kept)
         cells = self._cells[self._cells["seed"].isin(kept)]
@@ -119,20 +122,14 @@ def _distance(good: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
 
 def _cells(records: pd.DataFrame) -> pd.DataFrame:
     """Return one row per cell that came to an end: where it belongs, and its values by level."""
-    good = records[records["status"] == "ok"]
     columns = ["cell_key", "scenario_label", "method_label", "seed", "process_seconds"]
+    good = records.loc[records["status"] == "ok", [*columns, "metric", "value"]]
     cells = good[columns].drop_duplicates("cell_key")
     cells["seconds"] = cells["process_seconds"].where(cells["process_seconds"] > 0)
     for name, metric in _LEVELS.items():
         rows = good[good["metric"] == metric].drop_duplicates("cell_key", keep="last")
         cells[name] = cells["cell_key"].map(rows.set_index("cell_key")["value"]).astype(float)
     return cells
-
-
-def _on_path(records: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
-    columns = ["cell_key", "scenario_label", "method_label", "seed"]
-    cells = records[columns].drop_duplicates("cell_key")
-    return predictions[predictions["path_position"].notna()].merge(cells, on="cell_key")
 
 
 def _first_seeds(rows: pd.DataFrame, allowed: int) -> list[int]:
@@ -142,24 +139,46 @@ def _first_seeds(rows: pd.DataFrame, allowed: int) -> list[int]:
     return seeds[: max(1, allowed // max(1, per_seed))]
 
 
-def _paths(
-    on_path: pd.DataFrame, order: dict[str, int], allowed: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Return per scenario a list over seeds; together at most `allowed` predictions, roughly."""
-    if on_path.empty or allowed <= 0:
-        return {}
-    kept = _first_seeds(on_path, allowed)
-    seeds = on_path["seed"].nunique()
-    stride = math.ceil(len(on_path) / seeds / allowed)
-    found: dict[str, list[dict[str, Any]]] = {}
-    shown_rows = on_path[on_path["seed"].isin(kept)]
-    for seed in kept:
-        for scenario, rows in shown_rows[shown_rows["seed"] == seed].groupby("scenario_label"):
-            path = _path(rows, order, stride)
-            found.setdefault(str(scenario), []).append(
-                {"seed": int(seed), "left_out": seeds - len(kept), **path}
-            )
-    return found
+class _Paths:
+    """Predictions along paths, of no more seeds than any page could hold."""
+
+    def __init__(
+        self, records: pd.DataFrame, predictions: pd.DataFrame, order: dict[str, int]
+    ) -> None:
+        columns = ["cell_key", "scenario_label", "method_label", "seed"]
+        cells = records[columns].drop_duplicates("cell_key")
+        on_path = predictions["path_position"].notna().to_numpy()
+        # by number: a hundred predictions have the same key
+        numbers, keys = pd.factorize(predictions["cell_key"])
+        rows_of_key = pd.Series(np.bincount(numbers[on_path], minlength=len(keys)), index=keys)
+        rows_of_cell = cells["cell_key"].map(rows_of_key).astype(float)
+        rows = rows_of_cell.groupby(cells["seed"]).sum()
+        rows = rows[rows > 0]
+        self._order = order
+        self._seeds = [int(seed) for seed in rows.index]
+        self._per_seed = math.ceil(rows.sum() / max(1, len(rows)))
+        first = cells[cells["seed"].isin(self._first(_MOST_NUMBERS))]
+        shown_keys = np.isin(np.arange(len(keys)), pd.Index(keys).get_indexer(first["cell_key"]))
+        self._rows = predictions[on_path & shown_keys[numbers]].merge(first, on="cell_key")
+
+    def _first(self, allowed: int) -> list[int]:
+        return self._seeds[: max(1, allowed // max(1, self._per_seed))]
+
+    def of_size(self, allowed: int) -> dict[str, list[dict[str, Any]]]:
+        """Return per scenario a list over seeds; together so many predictions, roughly."""
+        if not self._seeds or allowed <= 0:
+            return {}
+        kept = self._first(allowed)
+        stride = math.ceil(self._per_seed / allowed)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for seed in kept:
+            of_seed = self._rows[self._rows["seed"] == seed]
+            for scenario, rows in of_seed.groupby("scenario_label"):
+                path = _path(rows, self._order, stride)
+                found.setdefault(str(scenario), []).append(
+                    {"seed": seed, "left_out": len(self._seeds) - len(kept), **path}
+                )
+        return found
 
 
 def _path(rows: pd.DataFrame, order: dict[str, int], stride: int) -> dict[str, Any]:

@@ -246,7 +246,7 @@ def report_section(cells: int, shown: dict[str, Any]) -> list[str]:
         "",
         f"`rep4ex-bench report` on {shown['records']:,} records: {shown['seconds']:.0f} s, peak "
         f"memory {shown['peak']:.1f} GB, a page of {shown['bytes'] / 1e6:.2f} MB. The page keeps "
-        "its size: seeds of the path figure are left out, and it says so.",
+        "its size: seeds are left out of figures that show single cells, and it says so.",
         "",
     ]
 
