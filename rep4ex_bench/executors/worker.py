@@ -105,18 +105,22 @@ def _run_in_child(request: Request, runner: int, replies: int, forker: Forker) -
     worker, so that the child may not hold them.
     """
     reading, writing = os.pipe()
+    of_method_reading, of_method_writing = os.pipe()
     scratch = _scratch_folder()
-    connection, process = forker.start(request.process_memory, scratch)
+    connection = forker.start(request.process_memory, scratch)
     worker = os.getpid()
-    child = os.fork()
+    child = os.fork()  # while the forker does: each takes milliseconds
     if child == 0:
         end_with_parent(worker)
         gc.freeze()  # a collection would touch, and so copy, every page of what was there before
-        for descriptor in (reading, runner, replies):
+        for descriptor in (reading, runner, replies, of_method_writing):
             os.close(descriptor)
-        _child(request, writing, Channel(connection), process)
-    os.close(writing)
+        _child(request, writing, Channel(connection), of_method_reading)
+    for descriptor in (writing, of_method_reading):
+        os.close(descriptor)
     connection.close()
+    os.write(of_method_writing, str(forker.started()).encode())
+    os.close(of_method_writing)
     warden = Warden({forker.process}, request.memory_bytes, scratch)
     of_method = 0
     try:
@@ -162,14 +166,18 @@ def _scratch_folder() -> str:
             time.sleep(_TICK_SECONDS)
 
 
-def _child(request: Request, writing: int, channel: Channel, process: int) -> None:
-    """Run the cells, write their results as one frame and leave without the parent's clean-up."""
+def _child(request: Request, writing: int, channel: Channel, of_method: int) -> None:
+    """Run the cells, write their results as one frame and leave without the parent's clean-up.
+
+    From `of_method` the id of the method's process can be read.
+    """
     try:
         os.setsid()
         if request.process_memory:
             limit_memory(request.process_memory)
         try:
             cells, device = cloudpickle.loads(request.cells)
+            process = int(os.read(of_method, 20))
             for method in {id(cell.method): cell.method for cell in cells}.values():
                 if isinstance(method, SealedMethod):
                     method.connect(channel, process)

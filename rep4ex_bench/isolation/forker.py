@@ -42,8 +42,10 @@ class Forker:
                 os._exit(0)
         theirs.close()
 
-    def start(self, memory_bytes: int, scratch: str) -> tuple[socket.socket, int]:
-        """Start a method's process; return the judge's end of the channel, and its process id.
+    def start(self, memory_bytes: int, scratch: str) -> socket.socket:
+        """Have a method's process started; return the judge's end of the channel.
+
+        `started` must be called next. It takes some milliseconds, in which others can be done.
 
         Args:
             memory_bytes: most memory that one process may allocate; 0 for no limit.
@@ -54,7 +56,11 @@ class Forker:
         with contestant:
             socket.send_fds(self._control, [_START], [contestant.fileno()])
             self._control.sendall(_TERMS.pack(memory_bytes, len(name)) + name)
-        return judge, self._answer()
+        return judge
+
+    def started(self) -> int:
+        """Return the id of the process that `start` had started, when it is there."""
+        return self._answer()
 
     def end(self) -> int:
         """End the method's process and all that it started; return its wait status."""

@@ -56,7 +56,6 @@ def overhead_section() -> list[str]:
     """Return the table of costs per cell."""
     torch.set_num_threads(1)
     warm_up()
-    forker = Forker([], confined=False)
     lines = [
         "## Cost of the runner per cell",
         "",
@@ -65,18 +64,42 @@ def overhead_section() -> list[str]:
         "task, fit, predict and score in one process, with nothing kept. By the runner: a process "
         "for the method and one for the judge, limits, records and predictions on the disk (with "
         "fsync), from the end of the first cell to that of the last. In fresh processes: the "
-        "direct work, each cell's in a process that is forked for it and ends with it, beside a "
+        "direct work, each cell's in a process that is forked for it and ends with it, after a "
         "second one that does nothing; less directly, that is what starting processes costs (a "
         "forked process copies each page that it touches). Overhead: by the runner, less in fresh "
-        "processes. A worker itself starts once, with all imports: its first cell ended after the "
+        "processes. Where a second core is free, the runner starts both processes side by side, "
+        "and may so be the faster one; on one core, as when every core has a worker of its own, it "
+        "cannot. A worker itself starts once, with all imports: its first cell ended after the "
         "seconds in the last column.",
         "",
-        "| method | rows | directly | in fresh processes | by the runner | overhead "
+        "| method | rows | cores | directly | in fresh processes | by the runner | overhead "
         "| first cell, seconds |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for method, n in _CASES:
-        suite = parse_suite(_SUITE.format(method=method, n=n), "overhead")
+    for cores in _sets_of_cores():
+        for method, n in _CASES:
+            suite = parse_suite(_SUITE.format(method=method, n=n), "overhead")
+            direct, fresh, runner, first = _measured(suite, cores)
+            lines.append(
+                f"| {method} | {n} | {len(cores)} | {direct * 1e3:.1f} | {fresh * 1e3:.1f} "
+                f"| {runner * 1e3:.1f} | {(runner - fresh) * 1e3:.1f} | {first:.1f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
+
+
+def _sets_of_cores() -> list[set[int]]:
+    """Return one of the cores that this process may use, and all of them if there are more."""
+    whole = os.sched_getaffinity(0)
+    return [{min(whole)}, *([whole] if len(whole) > 1 else [])]
+
+
+def _measured(suite: Suite, cores: set[int]) -> tuple[float, ...]:
+    """Return seconds a cell directly, in fresh processes, by the runner, and of the first cell."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)  # what is started from now on inherits it
+    try:
+        forker = Forker([], confined=False)
         rounds = [
             (
                 _timed(_directly, suite),
@@ -85,15 +108,9 @@ def overhead_section() -> list[str]:
             )
             for _ in range(_ROUNDS)
         ]
-        direct, fresh, runner, first = (
-            statistics.median(column) for column in zip(*rounds, strict=True)
-        )
-        lines.append(
-            f"| {method} | {n} | {direct * 1e3:.1f} | {fresh * 1e3:.1f} | {runner * 1e3:.1f} "
-            f"| {(runner - fresh) * 1e3:.1f} | {first:.1f} |"
-        )
-        print(lines[-1], flush=True)
-    return lines
+    finally:
+        os.sched_setaffinity(0, before)
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
 
 
 def _timed(call: Callable[[Suite], int], suite: Suite) -> float:
@@ -121,8 +138,8 @@ def _work(cell: Cell) -> None:
 def _in_fresh_processes(forker: Forker, suite: Suite) -> int:
     cells = suite.cells()
     for cell in cells:
-        connection, _ = forker.start(0, tempfile.gettempdir())
-        connection.close()
+        forker.start(0, tempfile.gettempdir()).close()
+        forker.started()
         child = os.fork()
         if child == 0:
             try:
