@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -82,7 +83,7 @@ class Forker:
 def _serve(control: socket.socket, confined: bool) -> None:
     """Start and end method processes until the worker is gone."""
     adopt_orphans()
-    child, forker = 0, os.getpid()
+    child, forker, scratch = 0, os.getpid(), ""
     while True:
         order, files, _, _ = socket.recv_fds(control, 1, 1)
         if child:
@@ -91,6 +92,8 @@ def _serve(control: socket.socket, confined: bool) -> None:
             if order == _END:
                 control.sendall(_NUMBER.pack(status))
         if not order:
+            if scratch:  # a worker that was killed could not remove it
+                shutil.rmtree(scratch, ignore_errors=True)
             return
         if order == _START:
             memory_bytes, length = _TERMS.unpack(control.recv(_TERMS.size, socket.MSG_WAITALL))

@@ -1,5 +1,6 @@
 """The runner: isolation of failures, resume, determinism, refusal of bad output folders."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from rep4ex_bench import runner
@@ -216,8 +218,9 @@ def test_a_really_full_disk(tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_no_worker_outlives_the_runner(tmp_path):
-    """Kill the runner in mid-run: its workers and their cells are gone soon after."""
+@pytest.mark.parametrize("whom", ["runner", "workers"])
+def test_nothing_outlives_who_started_it(tmp_path, whom):
+    """Kill the runner or its workers in mid-run: cells and their temporary files go soon after."""
     script = tmp_path / "script.py"
     suite = SUITE + with_method("misbehaving", how="hangs")
     script.write_text(
@@ -229,20 +232,31 @@ def test_no_worker_outlives_the_runner(tmp_path):
         f"run_suite(parse_suite({suite!r}, 't'), {str(tmp_path / 'out')!r}, "
         "methods=['misbehaving'], workers=2)\n"
     )
-    psutil = pytest.importorskip("psutil")
-    runner = subprocess.Popen([sys.executable, str(script)])
+    scratch = tmp_path / "temporary"
+    scratch.mkdir()
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    runner = subprocess.Popen([sys.executable, str(script)], env=environment)
     try:
         family = []
-        deadline = time.monotonic() + 120  # only bounds a hang
+        deadline = time.monotonic() + 60  # only bounds a hang
         while len(family) < 8 and time.monotonic() < deadline:  # per worker: itself and three
             family = psutil.Process(runner.pid).children(recursive=True)
             time.sleep(0.1)
         assert len(family) == 8  # worker, forker, judge and method, twice
+        if whom == "workers":
+            for worker in psutil.Process(runner.pid).children():
+                worker.kill()
+            _, alive = psutil.wait_procs(family, timeout=30)
+            assert not alive
+            runner.terminate()  # it has started others
     finally:
         runner.kill()
         runner.wait()
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
+    while list(scratch.glob("rep4ex-bench-*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not list(scratch.glob("rep4ex-bench-*"))
 
 
 def test_values_do_not_depend_on_the_order_of_methods(tmp_path):
