@@ -1,18 +1,19 @@
 """How the runner scales to long plans; writes a Markdown page.
 
-python -m rep4ex_suites.measure_scale [--cells 100000] [--finished 20000]
+python -m rep4ex_suites.measure_scale [--cells 100000] [--finished 20000] [--run 8000]
                                       [--out docs/scaling.md]
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from rep4ex_bench.cell import CellResult, run_cell
 from rep4ex_bench.predictions import PREDICTION_SCHEMA
 from rep4ex_bench.records import RECORD_SCHEMA, records_table
 from rep4ex_bench.run_folder import RunFolder
-from rep4ex_bench.runner import rebuild_report
+from rep4ex_bench.runner import rebuild_report, run_suite
 from rep4ex_bench.suite import Cell, Suite, parse_suite
 
 METHODS = ("constant_mean", "ols_on_actions", "pca", "mlp_on_actions", "rep4ex")
@@ -40,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cells", type=int, default=100_000, help="cells of the plan")
     parser.add_argument("--finished", type=int, default=20_000, help="cells that get results")
+    parser.add_argument("--run", type=int, default=8_000, help="cells of the plan that are run")
     parser.add_argument("--out", type=Path, help="write the page here instead of printing it")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -47,10 +49,12 @@ def main() -> None:
         plan = alone(measure_plan, arguments.cells, folder / "plan")
         curve = alone(measure_finished, arguments.finished, folder / "run")
         shown = alone(measure_report, arguments.cells, folder / "report")
+        ran = run_some(arguments.cells, arguments.run, folder / "really")
     lines = [
         *introduction(arguments),
         *plan_section(arguments.cells, plan),
         *curve_section(curve),
+        *run_section(arguments.cells, ran),
         *report_section(arguments.cells, shown),
         *calculation(curve, shown),
     ]
@@ -69,14 +73,14 @@ def alone(measure: Callable[[int, Path], dict[str, Any]], count: int, folder: Pa
     return found
 
 
-def long_suite(cells: int) -> Suite:
+def long_suite(cells: int, methods: Sequence[str] = METHODS) -> Suite:
     """Return a suite of so many cells, rounded up to whole seeds."""
-    seeds = -(-cells // (SCENARIOS * len(METHODS)))
+    seeds = -(-cells // (SCENARIOS * len(methods)))
     lines = ['name = "long"', f'title = "{TITLE}"', f"seeds = {seeds}"]
     for number in range(SCENARIOS):
         lines += ["[[scenarios]]", 'name = "linear_action"', f'label = "strength {number + 1}"']
         lines += [f'parameters = {{ n = 200, outcome = "bump", alpha = {number + 1}.0 }}']
-    for method in METHODS:
+    for method in methods:
         lines += ["[[methods]]", f'name = "{method}"']
     return parse_suite("\n".join(lines), "long")
 
@@ -161,6 +165,45 @@ def measure_finished(count: int, path: Path) -> dict[str, Any]:
     }
 
 
+class _EnoughError(Exception):
+    """So many cells have ended."""
+
+
+class _Stopper:
+    """A watcher that notes when cells end, and ends the run after some."""
+
+    def __init__(self, most: int) -> None:
+        self.ends: list[float] = []
+        self._most = most
+
+    def planned(self, total: int, reused: int) -> None:
+        """Say nothing."""
+
+    def started(self, cell: Cell) -> None:
+        """Say nothing."""
+
+    def finished(self, cell: Cell, status: str) -> None:
+        """Note it."""
+        if status != "ok":
+            raise RuntimeError(f"a cell of {cell.method_label} failed")
+        self.ends.append(time.perf_counter())
+        if len(self.ends) == self._most:
+            raise _EnoughError
+
+
+def run_some(cells: int, most: int, path: Path) -> dict[str, Any]:
+    """Run cells of a long plan; return milliseconds between two ends, and the runner's memory."""
+    watcher = _Stopper(most)
+    # a method that is quick: what grows with the number of cells would be seen
+    suite = long_suite(cells, METHODS[:1])
+    with contextlib.suppress(_EnoughError):
+        run_suite(suite, path, watcher=watcher)
+    gaps = np.array_split(np.diff(watcher.ends) * 1e3, 10)
+    found = {"cells": most, "tenths": [float(np.mean(t)) for t in gaps], "peak": peak_gigabytes()}
+    print(found, flush=True)
+    return found
+
+
 def measure_report(count: int, path: Path) -> dict[str, Any]:
     """Return what the report of so many finished cells takes, from the collected files."""
     suite = long_suite(count)
@@ -197,8 +240,9 @@ def introduction(arguments: argparse.Namespace) -> list[str]:
         "# Long plans",
         "",
         f"Made by `python -m rep4ex_suites.measure_scale --cells {arguments.cells} "
-        f"--finished {arguments.finished} --out docs/scaling.md`. Cells have the records and "
-        "predictions of a real one in size and form, with values of their own. Seconds are of one "
+        f"--finished {arguments.finished} --run {arguments.run} --out docs/scaling.md`. "
+        "Cells have the records and predictions of a real one in size and form, with values of "
+        "their own. Seconds are of one "
         "shared machine; what grows and what does not is the point.",
         "",
     ]
@@ -235,6 +279,23 @@ def curve_section(curve: dict[str, Any]) -> list[str]:
         f"{curve['peak']:.2f} GB. One cell takes {curve['sizes'][0]:,} bytes of records and "
         f"{curve['sizes'][1]:,} of predictions in its own files, {curve['sizes'][2]:,.0f} and "
         f"{curve['sizes'][3]:,.0f} in the collected ones.",
+        "",
+    ]
+
+
+def run_section(cells: int, ran: dict[str, Any]) -> list[str]:
+    """Return what cells cost that really run."""
+    step = ran["cells"] // 10
+    last = ran["tenths"][-1] / ran["tenths"][0]
+    return [
+        f"The same with all that belongs to it: `rep4ex-bench run` on a plan of {cells:,} cells of "
+        f"`{METHODS[0]}`, ended after {ran['cells']:,}. Milliseconds from the end of one cell to "
+        f"that of the next, a worker a core, means over tenths; the last is {last:.2f} times the "
+        f"first. Peak memory of the runner {ran['peak']:.2f} GB.",
+        "",
+        "| cells before | ms a cell |",
+        "|---|---|",
+        *(f"| {step * i:,} | {value:.1f} |" for i, value in enumerate(ran["tenths"])),
         "",
     ]
 
