@@ -32,7 +32,7 @@ from rep4ex_bench.executors.frames import CONFINED, Reply, Request, read_frame, 
 from rep4ex_bench.executors.warden import Warden
 from rep4ex_bench.isolation.channel import Channel
 from rep4ex_bench.isolation.confinement import hide_memory
-from rep4ex_bench.isolation.forker import Forker
+from rep4ex_bench.isolation.forker import SCRATCH_PREFIX, Forker
 from rep4ex_bench.isolation.limits import adopt_orphans, end_with_parent, limit_memory
 from rep4ex_bench.isolation.sealed import MethodProcessDiedError, SealedMethod
 from rep4ex_bench.isolation.strays import end_descendants
@@ -159,7 +159,7 @@ def _scratch_folder() -> str:
     deadline = time.monotonic() + _SECONDS_FOR_ROOM
     while True:
         try:
-            return tempfile.mkdtemp(prefix="rep4ex-bench-")
+            return tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
         except OSError:
             if time.monotonic() > deadline:
                 raise

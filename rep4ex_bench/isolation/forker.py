@@ -20,6 +20,7 @@ from rep4ex_bench.isolation.strays import end_descendants
 _NUMBER = struct.Struct(">q")
 _TERMS = struct.Struct(">qH")  # memory limit (0: none), length of the name of the scratch folder
 _START, _END = b"s", b"e"
+SCRATCH_PREFIX = "rep4ex-bench-"
 
 
 class Forker:
@@ -50,7 +51,8 @@ class Forker:
 
         Args:
             memory_bytes: most memory that one process may allocate; 0 for no limit.
-            scratch: folder for its temporary files.
+            scratch: folder for its temporary files; one whose name starts with `SCRATCH_PREFIX` is
+                removed if the worker ends without having done so.
         """
         judge, contestant = socket.socketpair()
         name = os.fsencode(scratch)
@@ -92,7 +94,8 @@ def _serve(control: socket.socket, confined: bool) -> None:
             if order == _END:
                 control.sendall(_NUMBER.pack(status))
         if not order:
-            if scratch:  # a worker that was killed could not remove it
+            # a worker that was killed could not remove it; no other folder is ours to remove
+            if os.path.basename(scratch).startswith(SCRATCH_PREFIX):
                 shutil.rmtree(scratch, ignore_errors=True)
             return
         if order == _START:
