@@ -62,8 +62,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     """Return a data frame of a table of `texts_once`.
 
     Texts are Python's, each one object for all of its rows. A million and more records, which
-    repeat long texts, take a quarter of the memory of the library's own conversion, and a tenth of
-    the time.
+    repeat long texts, take a quarter of the memory of the library's own conversion.
     """
     whole = table.unify_dictionaries()
     columns = {name: _series(whole[name]) for name in whole.column_names}

@@ -64,11 +64,10 @@ class Figures:
         points of cells, which take more room.
         """
         paths = self._paths.of_size(numbers)
-        kept = _first_seeds(self._cells, numbers // _NUMBERS_PER_POINT)
-        left_out = self._cells["seed"].nunique() - len(kept)
+        seeds = sorted(self._cells["seed"].unique())
+        kept = _first_seeds(seeds, len(self._cells), numbers // _NUMBERS_PER_POINT)
         cells = self._cells[self._cells["seed"].isin(kept)]
-        of_scenario = dict(list(cells.groupby("scenario_label", sort=False)))
-        none = cells.iloc[:0]
+        left_out = len(seeds) - len(kept)
         return {
             "sweeps": self._sweeps,
             "methods": [asdict(look) for look in self._looks.values()],
@@ -77,17 +76,15 @@ class Figures:
                     "label": label,
                     "distance": self._distances[label],
                     "path": paths.get(label, []),
-                    "code": {
-                        **_points("r2", of_scenario.get(label, none), self._order),
-                        "left_out": left_out,
-                    },
+                    "code": {**_points("r2", own, self._order), "left_out": left_out},
                     "cost": {
-                        **_points("seconds", of_scenario.get(label, none), self._order),
-                        "seconds": _ends(of_scenario.get(label, none)["seconds"]),
+                        **_points("seconds", own, self._order),
+                        "seconds": _ends(own["seconds"]),
                         "left_out": left_out,
                     },
                 }
                 for label in self._scenarios
+                for own in [cells[cells["scenario_label"] == label]]
             ],
         }
 
@@ -132,10 +129,9 @@ def _cells(records: pd.DataFrame) -> pd.DataFrame:
     return cells
 
 
-def _first_seeds(rows: pd.DataFrame, allowed: int) -> list[int]:
-    """Return the first seeds that together have about so many rows, at least one."""
-    seeds = sorted(rows["seed"].unique())
-    per_seed = math.ceil(len(rows) / max(1, len(seeds)))
+def _first_seeds(seeds: list[int], rows: int, allowed: int) -> list[int]:
+    """Return the first seeds that together have about so many of all rows, at least one seed."""
+    per_seed = math.ceil(rows / max(1, len(seeds)))
     return seeds[: max(1, allowed // max(1, per_seed))]
 
 
@@ -156,20 +152,17 @@ class _Paths:
         rows = rows[rows > 0]
         self._order = order
         self._seeds = [int(seed) for seed in rows.index]
-        self._per_seed = math.ceil(rows.sum() / max(1, len(rows)))
-        first = cells[cells["seed"].isin(self._first(_MOST_NUMBERS))]
+        self._total = int(rows.sum())
+        first = cells[cells["seed"].isin(_first_seeds(self._seeds, self._total, _MOST_NUMBERS))]
         shown_keys = np.isin(np.arange(len(keys)), pd.Index(keys).get_indexer(first["cell_key"]))
         self._rows = predictions[on_path & shown_keys[numbers]].merge(first, on="cell_key")
-
-    def _first(self, allowed: int) -> list[int]:
-        return self._seeds[: max(1, allowed // max(1, self._per_seed))]
 
     def of_size(self, allowed: int) -> dict[str, list[dict[str, Any]]]:
         """Return per scenario a list over seeds; together so many predictions, roughly."""
         if not self._seeds or allowed <= 0:
             return {}
-        kept = self._first(allowed)
-        stride = math.ceil(self._per_seed / allowed)
+        kept = _first_seeds(self._seeds, self._total, allowed)
+        stride = math.ceil(self._total / len(self._seeds) / allowed)
         found: dict[str, list[dict[str, Any]]] = {}
         for seed in kept:
             of_seed = self._rows[self._rows["seed"] == seed]

@@ -11,6 +11,11 @@ function leftOutText(seeds) {
   return seeds ? `${seeds} more seeds are not in this page. ` : "";
 }
 
+function edgeText(names, leftOut) {
+  const edge = names.length ? `On the upper edge: ${names.join("; ")}. ` : "";
+  return `${edge}${leftOutText(leftOut)}`;
+}
+
 function drawDistance(box, scenario) {
   const {range, curves, beyond} = scenario.distance;
   if (!curves.length) return empty(box, "No errors by distance were recorded."), "";
@@ -90,8 +95,7 @@ function drawCode(box, scenario) {
       tips(drawn, "across", "shown"),
     ],
   }, `Affine R squared against nMSE outside in ${scenario.label}: ${drawn.length} cells`);
-  const edge = beyond.length ? `On the upper edge: ${beyond.join("; ")}. ` : "";
-  return `${edge}${leftOutText(left_out)}`;
+  return edgeText(beyond, left_out);
 }
 
 function drawCost(box, scenario) {
@@ -113,8 +117,7 @@ function drawCost(box, scenario) {
       tips(drawn, "seconds", "shown"),
     ],
   }, `nMSE outside against CPU seconds in ${scenario.label}: ${drawn.length} cells`);
-  const edge = beyond.length ? `On the upper edge: ${beyond.join("; ")}. ` : "";
-  return `${edge}${leftOutText(left_out)}`;
+  return edgeText(beyond, left_out);
 }
 
 // A parameter that spans more than a decade is drawn on a logarithmic axis.
