@@ -1,5 +1,6 @@
 """Losses of intervention extrapolation as differentiable, batched kernels."""
 
+from rep4ex_kernels._rank_flags import rank_warnings
 from rep4ex_kernels.bandwidth.op import median_bandwidth
 from rep4ex_kernels.energy.op import energy_distance
 from rep4ex_kernels.errors import (
@@ -37,5 +38,6 @@ __all__ = [
     "median_bandwidth",
     "mmd2",
     "mmr_penalty",
+    "rank_warnings",
     "residualize",
 ]

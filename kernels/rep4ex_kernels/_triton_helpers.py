@@ -21,19 +21,15 @@ kernel function maps to zero, so no loop has a mask.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from rep4ex_kernels._launch import on_its_device, scratch  # noqa: F401
 from rep4ex_kernels._triton_table import BLOCK
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 # Columns after which a partial sum leaves the tensor core's accumulator. Tensor cores truncate
 # instead of rounding, so a long sum drifts; ordinary float32 additions between chunks do not.
@@ -316,27 +312,6 @@ def combine_partials(partial: Tensor, weights: PreparedWeights) -> Tensor:
 def power_of_two(value: int, least: int) -> int:
     """The smallest power of two that is at least ``value`` and ``least``."""
     return max(least, 1 << max(0, value - 1).bit_length())
-
-
-def on_its_device(
-    function: Callable[Concatenate[Tensor, P], R],
-) -> Callable[Concatenate[Tensor, P], R]:
-    """Make the device of the first argument the current one: Triton launches on that."""
-
-    @functools.wraps(function)
-    def wrapped(first: Tensor, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with torch.cuda.device_of(first):
-            return function(first, *args, **kwargs)
-
-    return wrapped
-
-
-def scratch(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Uninitialised memory for partial results. Tests replace it with memory full of NaN."""
-    return _allocate(shape, dtype=dtype, device=like.device)
-
-
-_allocate = torch.empty
 
 
 def column_splits(programs: int, columns: int, block: int, device: torch.device) -> tuple[int, int]:

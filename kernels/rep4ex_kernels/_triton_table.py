@@ -118,23 +118,28 @@ _AMD_ROW = Configuration(128, 32, 4, 2)
 # Least squares: rows (or nothing) and columns of a tile. The moments are a sum of outer products in
 # float64, small enough for the FMA units: n (k + 1) (k + 1 + d) multiply-adds in all.
 LEAST_SQUARES = {
-    "moments": Configuration(4, 32, 8, 1),
-    "solve": Configuration(0, 8, 8, 1),
-    "residual": Configuration(64, 32, 4, 2),
+    "moments": Configuration(0, 0, 8, 1),
+    "factor": Configuration(0, 0, 8, 1),
+    "fit": Configuration(64, 0, 4, 1),
+    "prepare": Configuration(32, 0, 8, 1),
 }
-LEAST_SQUARES_ROWS = 1024  # rows a program at least
+
+# One program a problem of few rows.
+SMALL = Configuration(64, 64, 8, 1)
 
 
 def pair_configuration(architecture: str, family: str, k_width: int, width: int) -> Configuration:
     """The row of a kernel that visits all pairs: family, constant K, width of the weights."""
     if architecture == "gfx942":
         return _AMD_ROW
+    if family == "product":
+        return Configuration(64, 64, 4, 2)
     return _PAIR_ROWS[architecture][family][k_width, width]
 
 
 def least_squares_tile(height: int) -> tuple[int, int]:
     """(rows, target columns) of a moments tile, so that its float64 products stay in registers."""
-    return max(LEAST_SQUARES["moments"].block_m, min(32, 256 // height)), 32 if height <= 64 else 16
+    return max(2, min(32, 256 // height)), 32 if height <= 64 else 16
 
 
 def widest_weights(architecture: str, features: int) -> int:

@@ -9,7 +9,9 @@ the rank does not pay, the dense pass of `mmr_penalty` with the projection kept.
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -24,12 +26,13 @@ from rep4ex_kernels._checks import (
     check_same_device,
 )
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
-from rep4ex_kernels._least_squares import orthonormal_basis
-from rep4ex_kernels._registration import full_precision
+from rep4ex_kernels._least_squares import on_gpu, orthonormal_basis
+from rep4ex_kernels._rank_flags import MOST_COLUMNS
+from rep4ex_kernels._registration import full_precision, runs_eagerly
 from rep4ex_kernels._tiles import scale_points
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.errors import BackendError, KernelInputError
-from rep4ex_kernels.invariance_penalty import torch_impl
+from rep4ex_kernels.invariance_penalty import eager, torch_impl
 from rep4ex_kernels.invariance_penalty.factorisation import Factorisation, factorise
 from rep4ex_kernels.mmr import reference
 from rep4ex_kernels.mmr.op import (
@@ -58,6 +61,8 @@ class InvariancePenalty:
         self._squares = factorisation.features.square().sum(1)
         self._error, self._complete = factorisation.error, factorisation.complete
         self._kernel_basis: Tensor | None = None
+        self._state: Tensor | None = None
+        self._converted: Tensor | None = None
         self.bandwidth = bandwidth
 
     @classmethod
@@ -220,22 +225,52 @@ class InvariancePenalty:
             return torch_impl.squared_moments
         width = phi.shape[-1] * self.rank
         name = choose_backend("invariance_penalty", request, phi.device, phi.dtype, width)
+        if name == "torch" and self._short(phi):
+            return eager.squared_moments
         run: Callable[[Tensor, Tensor], Tensor]
         run = implementation("invariance_penalty", name).squared_moments
         return run
+
+    def _short(self, phi: Tensor) -> bool:
+        """Say whether the closed form of the gradient pays: where operations cost launches."""
+        return on_gpu(phi) and runs_eagerly(phi)
 
     def _dense(self, phi: Tensor, statistic: str, precision: str, request: str) -> Tensor:
         leading = phi.shape[:-2]
         flat = phi.reshape(leading.numel(), *phi.shape[-2:])
         batches = len(flat)
         points = self._points.expand(batches, -1, -1).contiguous()
-        basis = self._basis.expand(batches, -1, -1)
         width = self._width(batches)
-        value = penalty_on_basis(flat, points, basis, width, statistic, precision, request)
+        if statistic == "v" and self._takes_triton(flat, request):
+            whole = importlib.import_module("rep4ex_kernels.mmr.triton_autograd")
+            state = self._triton_state(whole).expand(batches, -1).contiguous()
+            value: Tensor = whole.penalty(
+                flat.contiguous(), points, width, "v", precision, request, state
+            )
+        else:
+            basis = self._basis.expand(batches, -1, -1)
+            value = penalty_on_basis(flat, points, basis, width, statistic, precision, request)
         return value.to(phi.dtype).reshape(leading)
+
+    def _takes_triton(self, phi: Tensor, request: str) -> bool:
+        k = self._points.shape[1]
+        if not runs_eagerly(phi):
+            return False
+        name = choose_backend("mmr", request, phi.device, phi.dtype, k + phi.shape[-1])
+        return name == "triton" and phi.dtype == self._points.dtype and k <= MOST_COLUMNS
+
+    def _triton_state(self, whole: ModuleType) -> Tensor:
+        """What the kernels need of the actions alone, (1, size); made at first use."""
+        if self._state is None:
+            state: Tensor = whole.action_state(self._points[None])
+            self._state = state
+        return self._state
 
     def _batch(self, phi: Tensor, index: Tensor, statistic: str) -> Tensor:
         b = phi.shape[-2]
+        if self.path == "factorised" and self._short(phi):
+            own = self._squares_in(phi.dtype)[index] if statistic == "u" else None
+            return eager.batch_statistic(phi, self._features_in(phi.dtype)[index], own)
         if self.path == "factorised":
             value = (self.features[index].to(phi.dtype).mT @ phi).square().sum((-1, -2))
             own = self._squares[index]
@@ -245,6 +280,15 @@ class InvariancePenalty:
             return value.to(phi.dtype) / b**2
         diagonal = (own.to(value.dtype) * phi.square().sum(-1)).sum(-1)
         return ((value - diagonal) / (b * (b - 1))).to(phi.dtype)
+
+    def _features_in(self, dtype: torch.dtype) -> Tensor:
+        return self.features if self.features.dtype == dtype else self.features.to(dtype)
+
+    def _squares_in(self, dtype: torch.dtype) -> Tensor:
+        """|f_i|^2 (n,) in a dtype; kept, as converting them is an operation a step."""
+        if self._converted is None or self._converted.dtype != dtype:
+            self._converted = self._squares.to(dtype)
+        return self._converted
 
     def _dense_batch(self, phi: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return sum_ij (P K P)_ij <phi_i, phi_j> over the batch and its diagonal (..., b)."""

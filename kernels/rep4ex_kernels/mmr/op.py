@@ -7,6 +7,7 @@ the second order: `_QuadraticForm` and `_KernelProduct` below.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import torch
@@ -97,12 +98,35 @@ def mmr_penalty(
     flat_phi, flat_a = flatten_leading(phi, leading, dtype), flatten_leading(a, leading, dtype)
     if request == "reference":
         value = reference.mmr_penalty(flat_phi, flat_a, h, statistic)
-    elif statistic == "v" and runs_eagerly(flat_phi, flat_a):
-        value = apply(_Eager, flat_phi, flat_a, h, precision, request)
+    elif runs_eagerly(flat_phi, flat_a):
+        value = _eagerly(flat_phi, flat_a, h, statistic, precision, request)
     else:
-        points, basis = _basis_op(flat_a, request)
-        value = penalty_on_basis(flat_phi, points, basis, h, statistic, precision, request)
+        value = penalty_of_operations(flat_phi, flat_a, h, statistic, precision, request)
     return value.to(dtype).reshape(leading)
+
+
+def _eagerly(
+    phi: Tensor, actions: Tensor, bandwidth: Tensor, statistic: str, precision: str, request: str
+) -> Tensor:
+    """Return the penalty (B,) by the shortest way that the backend has."""
+    k, d = actions.shape[-1], phi.shape[-1]
+    if choose_backend("mmr", request, phi.device, phi.dtype, k + d) == "triton":
+        whole = importlib.import_module("rep4ex_kernels.mmr.triton_autograd")
+        if whole.takes(k, d, statistic):
+            value: Tensor = whole.penalty(phi, actions, bandwidth, statistic, precision, request)
+            return value
+    if statistic == "v":
+        value = apply(_Eager, phi, actions, bandwidth, precision, request)
+        return value
+    return penalty_of_operations(phi, actions, bandwidth, statistic, precision, request)
+
+
+def penalty_of_operations(
+    phi: Tensor, actions: Tensor, bandwidth: Tensor, statistic: str, precision: str, request: str
+) -> Tensor:
+    """Return the penalty (B,) as operators that torch.func, torch.compile and autograd see."""
+    points, basis = _basis_op(actions, request)
+    return penalty_on_basis(phi, points, basis, bandwidth, statistic, precision, request)
 
 
 def check_pair(representation: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,9 +199,9 @@ def _kernel_product(
     if name != "triton" and needs_float64(points, bandwidth, precision):
         dtype, name = torch.float64, torch_instead("mmr", request, BANDWIDTH)
     run = implementation("mmr", name).kernel_product
-    product: Tensor = run(
-        points.to(dtype), values.to(dtype).contiguous(), bandwidth.to(dtype), precision
-    )
+    # The Triton path takes values in float64: the U-statistic's diagonal cancels.
+    wide = values if name == "triton" else values.to(dtype)
+    product: Tensor = run(points.to(dtype), wide.contiguous(), bandwidth.to(dtype), precision)
     return product.to(torch.float64)
 
 

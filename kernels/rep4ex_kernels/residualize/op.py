@@ -18,7 +18,7 @@ from rep4ex_kernels._checks import (
     leading_shape,
     working_dtype,
 )
-from rep4ex_kernels._dispatch import requested_backend
+from rep4ex_kernels._dispatch import implementation, requested_backend
 from rep4ex_kernels._registration import (
     apply,
     full_precision,
@@ -56,9 +56,9 @@ def residualize(
         residual (..., n, d) and coefficients (..., k + 1, d), the intercept first; float32 at
         least. Differentiable in the representation, any number of times (the map is linear).
         Dependent columns of the actions give minimum-norm coefficients and a
-        `RankDeficientWarning` naming them; on a GPU the warning costs one synchronisation, and
-        there is none while a CUDA graph is captured. Actions of condition to 1e6 and any offset are
-        safe.
+        `RankDeficientWarning` naming them; on a GPU it comes with a later call, or with
+        `rank_warnings()`, as nothing here waits for the device. Actions of condition to 1e6 and any
+        offset are safe.
 
     Raises:
         KernelInputError: wrong shape, dtype or device; n < k + 2; negative ridge or weights;
@@ -113,11 +113,15 @@ def _check(
 def _checked_pass(
     representation: Tensor, actions: Tensor, ridge: float, weights: Tensor | None, request: str
 ) -> tuple[Tensor, Tensor]:
+    _check_values(representation, actions, weights)
+    return paths.residualize_pass(representation, actions, ridge, weights, request)
+
+
+def _check_values(representation: Tensor, actions: Tensor, weights: Tensor | None) -> None:
     check_finite("representation", representation)
     check_finite("actions", actions)
     if weights is not None:
         _check_weights(weights, actions.shape[-1])
-    return paths.residualize_pass(representation, actions, ridge, weights, request)
 
 
 def _check_weights(weights: Tensor, k: int) -> None:
@@ -208,13 +212,25 @@ class _Eager(torch.autograd.Function):
         request: str,
     ) -> tuple[Tensor, Tensor]:
         ctx.constants = actions, ridge, weights, request
-        return _checked_pass(representation, actions, ridge, weights, request)
+        ctx.state = None
+        if not paths.takes_triton(request, actions):
+            return _checked_pass(representation, actions, ridge, weights, request)
+        _check_values(representation, actions, weights)
+        residual, coefficients, ctx.state = implementation(
+            "residualize", "triton"
+        ).residualize_with_state(representation, actions, ridge, weights)
+        return residual, coefficients
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         both = grads[0].contiguous(), grads[1].contiguous()
         if torch.is_grad_enabled():  # a second derivative may follow
             gradient = apply(_Adjoint, *both, *ctx.constants)
+        elif ctx.state is not None:
+            actions, _, weights, _ = ctx.constants
+            gradient = implementation("residualize", "triton").adjoint_with_state(
+                *both, actions, weights, ctx.state
+            )
         else:
             gradient = paths.residualize_adjoint(*both, *ctx.constants)
         return gradient, None, None, None, None

@@ -33,7 +33,7 @@ def residualize_adjoint(
     """Return the gradient (B, n, d) with respect to the representation."""
     gradient: Tensor = _run(
         "residualize_adjoint",
-        _without_triton(request, actions),
+        request,
         actions,
         grad_residual,
         grad_coefficients,
@@ -42,6 +42,15 @@ def residualize_adjoint(
         weights,
     )
     return gradient
+
+
+def takes_triton(request: str, actions: Tensor) -> bool:
+    """Say whether least squares on these actions (B, n, k) run as Triton kernels.
+
+    They keep what the actions decide, so that an adjoint that follows does not make it again.
+    """
+    name = choose_backend("residualize", request, actions.device, actions.dtype, actions.shape[-1])
+    return name == "triton"
 
 
 def action_basis(actions: Tensor, request: str) -> tuple[Tensor, Tensor]:
@@ -56,7 +65,7 @@ def action_basis(actions: Tensor, request: str) -> tuple[Tensor, Tensor]:
 
 
 def _without_triton(request: str, actions: Tensor) -> str:
-    """Return "torch" on a GPU: the problem is small, in float64, and has no kernel of ours."""
+    """Return "torch" on a GPU: the basis in float64 has no kernel of ours."""
     return "torch" if _least_squares.on_gpu(actions) or request == "triton" else request
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rep4ex_kernels import _triton_helpers
+from rep4ex_kernels import _triton_pairs
 from rep4ex_kernels.mmr.triton_impl import kernel_product
 
 PRECISE = {"value": 1e-5, "gradient": 1e-4}
@@ -91,7 +91,7 @@ def test_many_rows_take_several_splits_and_chunks(
 
 def test_fast_mode_rounds_the_kernel_once(generator, device, relative_error, monkeypatch):
     # Shows that the mode is honoured: fast is measurably coarser, and within its own bound.
-    monkeypatch.setattr(_triton_helpers, "FAST_ROWS", 0)
+    monkeypatch.setattr(_triton_pairs, "FAST_ROWS", 0)
     points, values, bandwidth, _ = problem(generator, 1, 257, 4, 8, 1.0)
     expected = reference(points, values, bandwidth)
     arguments = points.to(device), values.to(device), bandwidth.to(device)
@@ -157,7 +157,7 @@ def test_nan_in_a_point_reaches_its_row(generator, device):
 
 def test_bad_input_is_named(device):
     points = torch.zeros(1, 4, 2, device=device)
-    with pytest.raises(TypeError, match=r"values: .*float32.*received torch.float64"):
-        kernel_product(points, points.double(), torch.ones(1, device=device))
+    with pytest.raises(TypeError, match=r"values: .*float32.*received torch.float16"):
+        kernel_product(points, points.half(), torch.ones(1, device=device))
     with pytest.raises(ValueError, match=r"precision: expected one of .*received 'exact'"):
         kernel_product(points, points, torch.ones(1, device=device), "exact")

@@ -19,12 +19,12 @@ def nan_scratch(request, monkeypatch):
     """Scratch memory full of NaN: a value that a kernel forgot to write shows in the result."""
     if request.node.path.name.startswith("test_"):
         return
-    from rep4ex_kernels import _triton_helpers
+    from rep4ex_kernels import _launch
 
     def full_of_nan(shape, dtype, device):
         return torch.full(shape, float("nan"), dtype=dtype, device=device)
 
-    monkeypatch.setattr(_triton_helpers, "_allocate", full_of_nan)
+    monkeypatch.setattr(_launch, "_allocate", full_of_nan)
 
 
 @pytest.fixture
