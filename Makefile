@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/smoke
+# Of the gpu targets: --minutes N, --again, --plan, --out DIR, --jobs N.
+GPU_OPTIONS ?=
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test gate gpu-offline kernels-document gpu site speed-board check format lint types clean
+.PHONY: help demo picture test gate gpu-offline kernels-document gpu gpu-tests gpu-board site speed-board check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -41,8 +43,14 @@ gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whol
 kernels-document: $(VENV)/.installed-dev  ## Renew docs/kernels-offline.md
 	$(BIN)/python -m rep4ex_kernels.offline --markdown docs/kernels-offline.md
 
-gpu: $(VENV)/.installed-dev  ## On a machine with a GPU: kernel tests and benchmarks, results kept
-	$(BIN)/python tools/gpu.py
+gpu: $(VENV)/.installed-dev  ## On a machine with a GPU: gpu-tests and gpu-board, nine minutes together
+	@$(BIN)/python tools/gpu.py $(GPU_OPTIONS)
+
+gpu-tests: $(VENV)/.installed-dev  ## The kernel tests on a GPU, nine minutes; again: goes on
+	@$(BIN)/python tools/gpu.py tests $(GPU_OPTIONS)
+
+gpu-board: $(VENV)/.installed-dev  ## The speed board of a GPU, nine minutes; again: goes on
+	@$(BIN)/python tools/gpu.py board $(GPU_OPTIONS)
 
 check: format lint types gate test  ## Everything that CI does
 

@@ -15,10 +15,16 @@ from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.speed_board.summary import SpeedSummary, summarise
-from rep4ex_bench.speed_board.workloads import DRIFT_REFERENCE, contender_rows, seconds_by_round
+from rep4ex_bench.speed_board.workloads import (
+    DRIFT_REFERENCE,
+    contender_rows,
+    read_workload,
+    seconds_by_round,
+)
 
 _SECONDS = "seconds a call"
 _NOT_RUN = ("skipped", "missing")
+_NO_PROOF = "the reference kernel was not timed in both runs: code or machine, seconds do not tell"
 
 
 def speed_changes(before: pd.DataFrame, after: pd.DataFrame, least: float) -> list[Change]:
@@ -26,7 +32,8 @@ def speed_changes(before: pd.DataFrame, after: pd.DataFrame, least: float) -> li
 
     The reference kernel, the same work in both runs, tells what the machine changed by. A change
     counts by what is left when the seconds of B are divided by that, and only if the seconds as
-    they are say the same; it must exceed `least` and what either run can resolve.
+    they are say the same; it must exceed `least` and what either run can resolve. Where the
+    reference kernel was not timed in both runs, seconds are told and judged as nothing.
 
     Raises:
         RecordsError: records of something else.
@@ -46,22 +53,26 @@ def speed_changes(before: pd.DataFrame, after: pd.DataFrame, least: float) -> li
             changes.append(Change(key, "", _SECONDS, verdict=APART, note=note))
             continue
         rounds = [_rounds(records, key, clock) for records in (before, after)]
+        ratio = machine.get(_device(after, key), math.nan)
         changes += [
             dataclasses.replace(change, least=_least(change, least, tables))
-            for change in _of_workload(key, tables, rounds, machine.get(_device(after, key), 1.0))
+            for change in _of_workload(key, tables, rounds, ratio)
         ]
     return changes
 
 
 def machine_ratios(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, float]:
-    """Return device -> seconds of the reference kernel in B over those in A, by the medians."""
+    """Return device -> seconds of the reference kernel in B over those in A, by the medians.
+
+    By the clock that the workloads of the device are ranked by.
+    """
     found = {}
-    for device in sorted(set(before["device"]) & set(after["device"])):
+    for device, clock in _clocks(before, after).items():
         medians = [
             rows[
                 (rows["method"] == DRIFT_REFERENCE)
                 & (rows["device"] == device)
-                & (rows["metric"] == "process_seconds")
+                & (rows["metric"] == clock)
                 & (rows["status"] == "ok")
             ]["value"].median()
             for rows in (before, after)
@@ -107,8 +118,23 @@ def _of_workload(
         )
 
 
+def _clocks(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, str]:
+    """Return device -> clock for the devices of both runs that have one clock in both."""
+    found = []
+    for records in (before, after):
+        rows = contender_rows(records).drop_duplicates("scenario_label")
+        found.append({str(row["device"]): read_workload(row).clock for _, row in rows.iterrows()})
+    return {device: clock for device, clock in found[0].items() if found[1].get(device) == clock}
+
+
 def _timed(key: str, name: str, a: FloatArray, b: FloatArray, machine: float) -> Change:
     ratio, low, high = ratio_interval(a, b)
+    if math.isnan(machine):
+        change = Change(key, name, _SECONDS, verdict=APART, note=_NO_PROOF)
+        medians = float(np.median(a)), float(np.median(b))
+        return dataclasses.replace(
+            change, before=medians[0], after=medians[1], ratio=ratio, low=low, high=high
+        )
     logs = math.log(ratio), math.log(ratio / machine)
     same_side = logs[0] * logs[1] > 0
     return Change(

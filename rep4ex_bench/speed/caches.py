@@ -1,18 +1,26 @@
-"""Where contenders keep what they compile: in the run's folder, and nowhere else.
+"""Where contenders keep what they compile.
 
-A first call is measured with empty caches; what it compiled is then added to the run's caches, so
-that the process which times it finds it there.
+A first call is measured with empty caches; what it compiled is then added to the run's caches, in
+the run's folder, so that the process which times it finds it there. Runs that measure no such first
+calls share one folder of the user's, so that nothing is compiled twice; its name is made of
+everything that compiled code follows from, because Numba looks at the file of the outermost
+function only.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
+from rep4ex_bench import provenance
 from rep4ex_bench.records import write_bytes
+from rep4ex_bench.speed.sources import sources_hash
 
 _FOLDERS = {
     "KEOPS_CACHE_FOLDER": "keops",
@@ -22,6 +30,30 @@ _FOLDERS = {
 }
 # KeOps' own lists of what it compiled, and where: they hold absolute paths, and are made anew
 _PRIVATE = ("*.pkl", "build_folder_location.txt")
+
+_UNUSED_SECONDS = 14 * 24 * 3600.0
+
+
+def shared_folder() -> Path | None:
+    """Return the folder of the user's that runs share, None where there can be none.
+
+    Those of other versions that nobody has used for two weeks are removed.
+    """
+    key = hashlib.sha256(f"{sources_hash()} {provenance.versions()}".encode()).hexdigest()[:16]
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = caches / "rep4ex_bench" / "compiled" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+    except (OSError, RuntimeError):
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    for other in folder.parent.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - other.stat().st_mtime > _UNUSED_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+    return folder
 
 
 class Caches:

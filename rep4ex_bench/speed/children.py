@@ -10,9 +10,9 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,12 @@ class Child:
             return self._death()
         self.close()
         return Death("timeout", f"nothing came for {seconds:.0f} s")
+
+    @staticmethod
+    def wait_for_any(children: Sequence[Child], seconds: float) -> list[Child]:
+        """Return those that have said something or are dead; none where the time passes first."""
+        by_connection = {child._connection: child for child in children}
+        return [by_connection[ready] for ready in wait(list(by_connection), seconds)]  # type: ignore[index]
 
     def close(self) -> None:
         """End the child and everything that it started."""

@@ -48,6 +48,23 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def device_works(device: str) -> bool:
+    """Say whether the device still answers this process.
+
+    After an illegal access no CUDA call of the process that made it does, whoever makes the call.
+    """
+    if device != "cuda":
+        return True
+    try:
+        torch.cuda.synchronize()
+        torch.zeros((), device=device).item()
+    except torch.OutOfMemoryError:
+        return True
+    except RuntimeError:
+        return False
+    return True
+
+
 def time_calls(device: str, step: Step, pool: Sequence[Tensors]) -> tuple[Timing, list[Consumed]]:
     """Call a step once on each inputs of a pool; return mean seconds and every output, consumed.
 

@@ -104,5 +104,10 @@ class SpeedFolder:
         return self.path / f"calibration-{device}-{dtype}.parquet"
 
     def _file(self, workload: Workload) -> Path:
-        name = hashlib.sha256(workload.label.encode()).hexdigest()[:16]
-        return self.path / "workloads" / f"{name}.parquet"
+        return workload_file(self.path, workload)
+
+
+def workload_file(folder: Path, workload: Workload) -> Path:
+    """Return the file that is there when a workload is finished."""
+    name = hashlib.sha256(workload.label.encode()).hexdigest()[:16]
+    return folder / "workloads" / f"{name}.parquet"

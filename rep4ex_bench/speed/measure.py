@@ -6,7 +6,8 @@
 3. Rounds: the contenders in random order, every call on inputs that no call has seen, outputs
    consumed in the timed region and, all of them or some drawn at random, compared with the
    reference after it. A reference kernel is timed before every round, to show whether the machine
-   drifts.
+   drifts. Where the protocol limits the seconds of all rounds together, those that come after the
+   limit are left out, for all contenders alike.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.clock import (
     Step,
     Timing,
+    device_works,
     peak_extra_bytes,
     synchronise,
     time_calls,
@@ -49,6 +51,14 @@ class Measured:
     data_hash: str
 
 
+class DeviceLostError(Exception):
+    """The device answers this process no more; `outcome` is that of the contender at work."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
 def _unprepared(*_: object) -> Sequence[object]:
     raise RuntimeError("called before it was prepared")
 
@@ -72,7 +82,12 @@ def measure(
     seed: int,
     tell: Tell,
 ) -> Measured:
-    """Measure the contenders of one workload in this process."""
+    """Measure the contenders of one workload in this process.
+
+    Raises:
+        DeviceLostError: a contender left the device in a state in which nobody else can be measured
+            by this process.
+    """
     return _Measuring(workload, protocol, seed, tell).run(contenders)
 
 
@@ -95,9 +110,10 @@ class _Measuring:
         self._pool = CallPool(workload, own_seed)
         self._order = random.Random(derive_seed(own_seed, "order"))
         self._checks = random.Random(derive_seed(own_seed, "checks"))
-        every: list[int | str] = [WARM_UP, *range(protocol.rounds)]
+        certain = protocol.rounds if protocol.rounds_seconds is None else protocol.fewest_rounds
         large = workload.pairs > protocol.checked_pairs_of_a_call
-        self._checked_rounds = {self._checks.choice(every[1:])} if large else set(every)
+        every: set[int | str] = {WARM_UP, *range(protocol.rounds)}
+        self._checked_rounds = {self._checks.choice(range(certain))} if large else every
         self._drift_step, self._drift_inputs = drift_reference(workload.device)
 
     def run(self, contenders: Sequence[KernelImplementation]) -> Measured:
@@ -107,7 +123,10 @@ class _Measuring:
         for trial in self._running(trials):
             self._guarded(trial, self._warm_up)
         drift = []
+        start = time.monotonic()
         for number in range(self._protocol.rounds):
+            if self._time_is_over(number, time.monotonic() - start):
+                break
             drift.append(time_calls(self._workload.device, self._drift_step, self._drift_inputs)[0])
             running = self._running(trials)
             for trial in self._order.sample(running, len(running)):
@@ -120,12 +139,16 @@ class _Measuring:
             content_hash((*first, *self._pool.constants)),
         )
 
+    def _time_is_over(self, number: int, seconds: float) -> bool:
+        limit = self._protocol.rounds_seconds
+        return limit is not None and number >= self._protocol.fewest_rounds and seconds > limit
+
     @staticmethod
     def _running(trials: Sequence[_Trial]) -> list[_Trial]:
         return [trial for trial in trials if trial.outcome.status == "ok"]
 
     def _guarded(self, trial: _Trial, act: Callable[[_Trial], None]) -> None:
-        """Whatever a contender raises is its own outcome."""
+        """Whatever a contender raises is its own outcome, unless the device is lost with it."""
         name = trial.contender.name
         try:
             act(trial)
@@ -133,6 +156,8 @@ class _Measuring:
             trial.outcome = Outcome(name, "skipped", str(reason))
         except Exception as error:
             trial.outcome = failure(name, error)
+            if not device_works(self._workload.device):
+                raise DeviceLostError(trial.outcome) from error
         if trial.outcome.status != "ok":
             trial.step = _unprepared  # and what it prepared is free
 

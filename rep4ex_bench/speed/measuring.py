@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 
 import cloudpickle
 import pandas as pd
 
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.speed.bench import Bench
-from rep4ex_bench.speed.caches import Caches
+from rep4ex_bench.speed.caches import Caches, shared_folder
 from rep4ex_bench.speed.contender import KernelImplementation
 from rep4ex_bench.speed.floor import floor_seconds
 from rep4ex_bench.speed.folder import SpeedFolder
@@ -81,18 +82,23 @@ class _Measuring:
             request.contenders,
             request.facts.protocol,
             request.facts.seed,
-            Caches(request.out / "compiled"),
+            _caches(request),
             request.out / "contenders.log",
         )
 
     def run(self) -> None:
         try:
+            self._compile_ahead()
             for number, workload in enumerate(self._request.workloads, start=1):
                 head = f"[{number}/{len(self._request.workloads)}] {workload.label}: "
                 start = time.monotonic()
-                done = self._measure(workload, self._rates(workload.device, workload.dtype))
+                done = self._measure(workload)
                 took = f" in {time.monotonic() - start:.1f} s" if done else "finished before"
-                print(head + done + took, file=sys.stderr, flush=True)
+                print(head + _told(done) + took, file=sys.stderr, flush=True)
+                for outcome in done:
+                    if outcome.status not in ("ok", "skipped"):
+                        told = f"{outcome.contender}: {outcome.status}: {outcome.error}"
+                        print(indent(told, "    "), file=sys.stderr, flush=True)
             self._folder.collect()
         finally:
             self._bench.close()
@@ -107,17 +113,39 @@ class _Measuring:
         self._folder.write_calibration(device, dtype, records)
         return rates
 
-    def _measure(self, workload: Workload, rates: Rates) -> str:
-        """Measure a workload unless it is finished; return a summary, "" if it was."""
-        facts = self._request.facts
+    def _compile_ahead(self) -> None:
+        if self._request.facts.protocol.compile_ahead_seconds is None:
+            return
+        tasks = []
+        for workload in self._request.workloads:
+            names = [e.contender.name for e in self._to_measure(workload) if not e.reason]
+            if names:
+                tasks.append((workload, names))
+        start = time.monotonic()
+        if processes := self._bench.compile_ahead(tasks):
+            took = f"{time.monotonic() - start:.1f} s"
+            told = f"compiled ahead in {processes} processes in {took}"
+            print(told, file=sys.stderr, flush=True)
+
+    def _to_measure(self, workload: Workload) -> list[Entry]:
+        """Return the entries of a workload, none if it is finished."""
         found = self._folder.read(workload)
         entries = self._entries(workload, self._request.wanted)
-        if found is not None:
-            if {entry.key for entry in entries} <= set(found["cell_key"]):
-                return ""
-            # contenders are compared with each other, so they are timed together
-            before = found.loc[found["role"] == "method", "method"].unique()
-            entries = self._entries(workload, (*self._request.wanted, *before))
+        if found is None:
+            return entries
+        if {entry.key for entry in entries} <= set(found["cell_key"]):
+            return []
+        # contenders are compared with each other, so they are timed together
+        before = found.loc[found["role"] == "method", "method"].unique()
+        return self._entries(workload, (*self._request.wanted, *before))
+
+    def _measure(self, workload: Workload) -> list[Outcome]:
+        """Measure a workload unless it is finished; return what came of it, nothing if it was."""
+        facts = self._request.facts
+        rates = self._rates(workload.device, workload.dtype)
+        entries = self._to_measure(workload)
+        if not entries:
+            return []
         names = [entry.contender.name for entry in entries if not entry.reason]
         measured = self._bench.measure(workload, names) if names else Measured((), (), "")
         outcomes = {outcome.contender: outcome for outcome in measured.outcomes}
@@ -136,8 +164,7 @@ class _Measuring:
                 workload, entry.contender, outcome, entry.key, measured.data_hash, facts
             )
         self._folder.write(workload, records)
-        statuses = [outcome.status for outcome in outcomes.values()]
-        return ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(sorted(statuses)))
+        return list(outcomes.values())
 
     def _entries(self, workload: Workload, names: Iterable[str]) -> list[Entry]:
         request = self._request
@@ -148,6 +175,18 @@ class _Measuring:
         }
         named = request.wanted if request.named else ()
         return plan(workload, known, named, request.facts)
+
+
+def _caches(request: Request) -> Caches:
+    """The run's own where first calls are measured, those of all runs otherwise."""
+    own = request.out / "compiled"
+    shared = None if request.facts.protocol.cold_start else shared_folder()
+    return Caches(shared or own)
+
+
+def _told(outcomes: list[Outcome]) -> str:
+    statuses = [outcome.status for outcome in outcomes]
+    return ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(sorted(statuses)))
 
 
 def _read_rates(records: pd.DataFrame, dtype: str) -> Rates:

@@ -20,6 +20,8 @@ _OUT_OF_MEMORY = (
     "RESOURCE_EXHAUSTED",
     "bad_alloc",
 )
+_LONGEST_MESSAGE = 4000
+_OURS = "/rep4ex_"
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,25 @@ class Outcome:
 
 
 def failure(contender: str, error: BaseException) -> Outcome:
-    """Return the outcome of an exception."""
-    message = str(error).strip().splitlines() or [""]
+    """Return the outcome of an exception: its whole message and where it was raised."""
+    if isinstance(error, Rep4ExBenchError):
+        return Outcome(contender, "failed", str(error))
     memory = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
         sign in str(error) for sign in _OUT_OF_MEMORY
     )
-    if isinstance(error, Rep4ExBenchError):
-        return Outcome(contender, "failed", str(error))
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    text = f"{type(error).__name__}: {message[0]}{place}"
+    first, *others = str(error).strip().splitlines() or [""]
+    text = "\n".join([f"{type(error).__name__}: {first}{_place(error)}", *others])
+    if len(text) > _LONGEST_MESSAGE:  # compilers say what went wrong at the end
+        half = _LONGEST_MESSAGE // 2
+        text = f"{text[:half]}\n[...]\n{text[-half:]}"
     return Outcome(contender, "out_of_memory" if memory else "failed", text)
+
+
+def _place(error: BaseException) -> str:
+    """Return " (file:line)" of the innermost frame, and of the innermost one that is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _OURS in frame.filename]
+    chosen = dict.fromkeys(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in (*frames[-1:], *own[-1:])
+    )
+    return f" ({', from '.join(chosen)})" if chosen else ""

@@ -25,6 +25,12 @@ class Protocol:
         cold_start: whether first calls with empty caches are measured, in processes of their own.
         compile_limit_seconds: of such a first call.
         compiles_for_long: whether contenders that compile for long run without being named.
+        rounds_seconds: of the clock, for all rounds of a workload together; when they are over,
+            every contender has its fewest rounds and no more. None: no limit.
+        compile_ahead_seconds: of the clock, in which the workloads of a GPU are compiled at the
+            same time before any of them is measured (see `compile_ahead`). None: they are not.
+
+    A limit that is None is in no record's key.
     """
 
     rounds: int
@@ -38,12 +44,22 @@ class Protocol:
     cold_start: bool = True
     compile_limit_seconds: float = 900.0
     compiles_for_long: bool = True
+    rounds_seconds: float | None = None
+    compile_ahead_seconds: float | None = None
 
 
 PROTOCOLS = {
     "reference": Protocol(rounds=11, fewest_rounds=4, budget_seconds=2.0),
     "quick": Protocol(
-        rounds=5, fewest_rounds=3, budget_seconds=0.3, cold_start=False, compiles_for_long=False
+        rounds=5,
+        fewest_rounds=3,
+        budget_seconds=0.3,
+        call_limit_seconds=5.0,
+        cold_start=False,
+        compile_limit_seconds=120.0,
+        compiles_for_long=False,
+        rounds_seconds=5.0,
+        compile_ahead_seconds=35.0,
     ),
     "scaling": Protocol(
         rounds=7, fewest_rounds=3, budget_seconds=4.0, call_limit_seconds=60.0, cold_start=False

@@ -61,6 +61,15 @@ def measure_rates(device: str, dtype: torch.dtype) -> Rates:
     )
 
 
+def prepare_rates(dtype: torch.dtype) -> None:
+    """Call once on a GPU what has to be compiled there before rates are measured."""
+    tile = -20 * torch.rand(_TILE, dtype=dtype, device="cuda")
+    for name in ("exp2", "rsqrt"):
+        for run in _compiled(name, tile):
+            run()
+    synchronise("cuda")
+
+
 def _compiled(name: str, tile: torch.Tensor) -> list[Callable[[], Any]]:
     """Code below torch's own operations, where it can run."""
     on_cpu = tile.device.type == "cpu"

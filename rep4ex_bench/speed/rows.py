@@ -198,7 +198,9 @@ def _common(facts: RunFacts, key: str, device: str) -> Record:
 
 
 def _rules(facts: RunFacts) -> tuple[object, ...]:
-    return facts.seed, facts.threads, PROTOCOL_VERSION, dataclasses.asdict(facts.protocol)
+    protocol = dataclasses.asdict(facts.protocol)
+    limits = {name: value for name, value in protocol.items() if value is not None}
+    return facts.seed, facts.threads, PROTOCOL_VERSION, limits
 
 
 def _hash(*content: object) -> str:

@@ -18,6 +18,7 @@ from rep4ex_bench.report.page import FIGURE_LIBRARIES, figure_scripts, page_cont
 from rep4ex_bench.report.tables import Cell
 from rep4ex_bench.speed_board.bars import HEIGHT, WIDTH, Bar, BarAxis
 from rep4ex_bench.speed_board.behind import behind
+from rep4ex_bench.speed_board.failures import failures
 from rep4ex_bench.speed_board.figures import figures
 from rep4ex_bench.speed_board.overview import overview
 from rep4ex_bench.speed_board.scaling import scaling_table
@@ -34,7 +35,7 @@ from rep4ex_bench.speed_board.words import (
 from rep4ex_bench.speed_board.workloads import Workload, contender_rows
 
 _TITLE = "Speed of the kernels"
-_LONGEST_MESSAGE = 300
+_LONGEST_MESSAGE = 300  # in the table of a workload; the table of failures has all of it
 _SHOWN = {
     "seconds": shown_seconds,
     "over_floor": shown,
@@ -98,6 +99,7 @@ def render_speed_board(
         "clock": clock_text(summary),
         "ops": _ops(summary, looks),
         "overview": overview(summary.table).to_dict("records"),
+        "failures": failures(summary.table),
         "behind": behind(summary.table),
         "scaling_rows": scaling_table(summary).to_dict("records"),
         "looks": looks,

@@ -30,6 +30,7 @@ from rep4ex_bench.speed_board.workloads import Workload
 _WIDE = 110
 _LONGEST_MESSAGE = 200
 _LONGEST_NAME = 20
+_QUIET = "dim"
 
 Row = dict[Hashable, Any]
 
@@ -52,7 +53,9 @@ def print_speed_board(records: pd.DataFrame, console: Console, reference: str = 
         console.print(_board(workload, rows, reference, console.width >= _WIDE))
         for row in rows[rows["state"] != "ok"].to_dict("records"):
             message = f"  {row['contender']}: {row['state']}. {row['message']}".rstrip()
-            console.print(Text(message[:_LONGEST_MESSAGE], style=_style(row["state"])))
+            if _style(row["state"]) == _QUIET:  # why something failed is said whole
+                message = message[:_LONGEST_MESSAGE]
+            console.print(Text(message, style=_style(row["state"])))
     if summary.workloads:
         _print_scaling(summary, console)
         console.print(_overview(summary.table))
@@ -122,7 +125,7 @@ def _is(row: Row, reference: str) -> bool:
 
 
 def _style(state: str) -> str:
-    return "dim" if state in ("skipped", "missing") else "bold red"
+    return _QUIET if state in ("skipped", "missing") else "bold red"
 
 
 def _overview(table: pd.DataFrame) -> Table:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from rep4ex_bench.records import records_table
+from rep4ex_bench.speed_board.failures import failures
 from rep4ex_bench.speed_board.page import render_speed_board, write_speed_board
+from rep4ex_bench.speed_board.summary import speed_table
 from rep4ex_bench.speed_board.terminal import print_speed_board
 
 sys.path.insert(0, str(Path(__file__).parent))
-from made_up import HOSTILE, NOT_INSTALLED, speed_records
+from made_up import HOSTILE, NOT_INSTALLED, not_timed, speed_records, timed, workload_fields
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,32 @@ def test_the_terminal_board_fits_and_hides_nothing(records):
     for found in ("wrong result", "PyKeOps is not installed", "out of memory", "ALARM", "missing"):
         assert found in text
     assert "Estimates by a static cost model: not measured, not ranked" in text
+
+
+def test_what_a_failed_contender_said_is_shown_whole():
+    """In the terminal and on the page; of a compiler the last line is the one that matters."""
+    error = "CompilationError: at 12:30 (code_generator.py:1, from triton_impl.py:2)\n" + (
+        "    x = tl.load(x_ptr)\n" * 30 + "ValueError: the cause"
+    )
+    fields = workload_fields("mmr_penalty", 1024)
+    records = records_table(
+        [
+            *timed(fields, "naive_torch", [1.0, 1.1, 1.2]),
+            not_timed(fields, "rep4ex_triton", "failed", error),
+            not_timed(fields, "lstsq", "skipped", "does not offer op mmr_penalty"),
+        ]
+    ).to_pandas()
+    (row,) = failures(speed_table(records))
+    assert (row["contender"], row["message"]) == ("rep4ex_triton", error)
+    text = printed(records, 80)
+    assert "ValueError: the cause" in text
+    assert "from triton_impl.py:2" in text.replace("\n", "")
+    page = render_speed_board(records)
+    assert "Contenders that failed" in page
+    assert "ValueError: the cause" in page
+    assert "Contenders that failed" not in render_speed_board(
+        records[records["method"] != "rep4ex_triton"]
+    )
 
 
 def test_no_records_are_no_board(records):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 from scipy import stats
@@ -17,10 +18,10 @@ from rep4ex_bench.comparison.change import Change, judged
 from rep4ex_bench.comparison.compare import compare_runs
 from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.records import records_table, write_table
+from rep4ex_bench.records import read_records_table, records_table, write_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "boards"))
-from made_up import not_timed, speed_record, timed, workload_fields
+from made_up import control, not_timed, speed_record, timed, workload_fields
 
 OPS = ("mmr_penalty", "hsic", "mmd2", "energy_distance", "residualize")
 CONTENDERS = ("naive_torch", "rep4ex_auto", "rep4ex_torch", "keops")
@@ -39,19 +40,17 @@ def kernels_run(path, seed, slower=(), slowdown=1.0, wrong=(), machine=1.0, **fi
                 continue
             factor = machine * (slowdown if name in slower else 1.0) * (1 + place)
             found += timed(own, name, 1e-3 * factor * np.exp(rng.normal(0, 0.03, ROUNDS)))
-    reference = {"scenario": "", "method": "drift_reference", "method_label": "drift_reference"}
-    for at, value in enumerate(machine * 1e-3 * np.exp(rng.normal(0, 0.03, 30))):
-        found.append(
-            speed_record(
-                **(reference | fields),
-                role="control",
-                metric="process_seconds",
-                at=float(at),
-                value=float(value),
-            )
-        )
+    found += reference_kernel(machine * 1e-3 * np.exp(rng.normal(0, 0.03, 30)), **fields)
     write_table(records_table(found), path)
     return path
+
+
+def reference_kernel(seconds, **fields):
+    own = {"scenario": "", "method": "drift_reference", "method_label": "drift_reference"} | fields
+    return [
+        speed_record(**own, role="control", metric="process_seconds", at=float(at), value=float(s))
+        for at, s in enumerate(seconds)
+    ]
 
 
 def accuracy_run(path, errors, seconds=2.0, failed=()):
@@ -133,6 +132,37 @@ def test_what_the_machine_explains_is_no_regression(baseline, tmp_path):
         assert {c.name for c in compare_runs(baseline, b).regressions} == {"rep4ex_auto"}
 
 
+def test_seconds_alone_prove_nothing(baseline, tmp_path):
+    """Without the reference kernel in both runs a slowdown may be the machine's."""
+    b = kernels_run(tmp_path / "b.parquet", 1, slower=["rep4ex_auto"], slowdown=3.0)
+    records = read_records_table(b)
+    alone = records.filter(pc.field("method") != "drift_reference")
+    write_table(alone, tmp_path / "c.parquet")
+    assert compare_runs(baseline, b).regressions
+    found = compare_runs(baseline, tmp_path / "c.parquet")
+    assert {change.verdict for change in found.changes} == {"not compared"}
+    assert all("seconds do not tell" in change.note for change in found.changes)
+    assert any(change.ratio > 2.5 for change in found.changes)
+
+
+def test_a_gpu_is_compared_by_the_wall_clock(tmp_path):
+    """Process time says nothing about a GPU: it changed nine times, the wall clock did not."""
+
+    def on_gpu(name, process, factor):
+        rng, own = np.random.default_rng(len(name)), workload_fields("hsic", 512, device="cuda")
+        found = timed(own, "naive_torch", factor * 1e-3 * np.exp(rng.normal(0, 0.03, ROUNDS)))
+        for at in range(30):
+            values = {"process_seconds": process, "wall_seconds": 1 + 0.01 * rng.normal()}
+            found += [control(own, "drift_reference", m, v, float(at)) for m, v in values.items()]
+        write_table(records_table(found), tmp_path / name)
+        return tmp_path / name
+
+    a, b = on_gpu("a.parquet", 1.0, 1.0), on_gpu("bb.parquet", 9.0, 2.0)
+    found = compare_runs(a, b)
+    assert [change.name for change in found.regressions] == ["naive_torch"]
+    assert "took 1" in found.notes[0] or "took 0.9" in found.notes[0]
+
+
 def test_a_small_difference_counts_only_if_it_is_asked_for(baseline, tmp_path):
     b = kernels_run(tmp_path / "b.parquet", 1, slower=["keops"], slowdown=1.12)
     assert compare_runs(baseline, b, least=1.2).regressions == []
@@ -169,6 +199,7 @@ def test_a_contender_of_one_run_only_is_told_and_no_regression(baseline, tmp_pat
         own = workload_fields(op, 1024)
         for name in CONTENDERS[:3]:
             found += timed(own, name, np.full(ROUNDS, 1e-3) + np.arange(ROUNDS) * 1e-6)
+    found += reference_kernel(np.full(30, 1e-3))
     write_table(records_table(found), tmp_path / "b.parquet")
     apart = [
         c

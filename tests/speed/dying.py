@@ -69,3 +69,37 @@ class NotInstalled(KernelImplementation):
 
     def prepare(self, workload, *constants):
         raise NotImplementedError
+
+
+class LosingTheDevice(QR):
+    """Raises at its third call, after which the device answers its process no more."""
+
+    name = "losing_the_device"
+    lost_in = 0  # the process that lost it
+
+    def prepare(self, workload, *constants):
+        honest, calls = super().prepare(workload, *constants), []
+
+        def step(*inputs):
+            calls.append(1)
+            if len(calls) > 2:
+                LosingTheDevice.lost_in = os.getpid()
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            return honest(*inputs)
+
+        return step
+
+
+class Sleeping(QR):
+    """Waits: time of the clock, none of the processor."""
+
+    name = "sleeping"
+
+    def prepare(self, workload, *constants):
+        honest = super().prepare(workload, *constants)
+
+        def step(*inputs):
+            time.sleep(0.05)
+            return honest(*inputs)
+
+        return step

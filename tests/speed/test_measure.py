@@ -247,6 +247,19 @@ def test_what_a_contender_raises_is_its_own_outcome(contender, status, error):
     assert found["naive_torch"].status == "ok"
 
 
+def test_a_long_message_keeps_its_begin_and_its_end():
+    class Compiling(Wrapped):
+        name = "compiling"
+
+        def answer(self, compute, inputs):
+            raise ValueError("at 3:4:\n" + "a line of the source\n" * 1000 + "the cause")
+
+    error = outcomes(Compiling())["compiling"].error
+    assert error.startswith("ValueError: at 3:4: (test_measure.py:")
+    assert error.endswith("the cause")
+    assert len(error) < 5000
+
+
 def test_a_slow_contender_has_fewer_rounds_and_a_too_slow_one_none():
     few = Protocol(rounds=6, fewest_rounds=2, budget_seconds=0.05, shortest_seconds=2e-4)
     found = outcomes(Slow(), protocol=few)

@@ -1,4 +1,10 @@
-"""The formulas as a user writes them in torch: whole n x n matrices, gradients by autograd."""
+"""The formulas as a user writes them in torch: whole n x n matrices, gradients by autograd.
+
+The regression on the actions is written for the device that it runs on. On a CPU it is
+`torch.linalg.lstsq`. On CUDA that function has the driver "gels" only, which takes the design to
+have full rank, and its gradient goes through a singular value decomposition that nobody needs who
+differentiates in the right-hand side alone; there it is QR.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +15,45 @@ from torch import Tensor
 
 from rep4ex_bench.speed.workload import Workload
 
+Residual = Callable[[Tensor, Tensor], Tensor]
+
 
 def naive_value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
     """Return the op's value as a function of its inputs (of `residualize` without cotangent)."""
-    h = workload.bandwidths
+    h, residual = workload.bandwidths, least_squares(workload.device)
     if workload.op == "residualize":
-        return residual_by_lstsq
+        return residual
     if workload.op == "mmr_penalty":
-        return lambda phi, a: penalty(phi, a, h[0])
+        return lambda phi, a: penalty(phi, a, h[0], residual)
     if workload.op == "invariance_penalty":
-        return lambda phi: penalty(phi, constants[0], h[0])
+        return lambda phi: penalty(phi, constants[0], h[0], residual)
     if workload.op == "mmd2":
         return lambda x, y: mmd(x, y, h)
     return energy if workload.op == "energy_distance" else lambda x, y: hsic(x, y, *h)
 
 
+def least_squares(device: str) -> Residual:
+    """Return phi (..., n, d), a (..., n, k) -> phi - [1, a] coefficients for a device."""
+    return residual_by_qr if device == "cuda" else residual_by_lstsq
+
+
 def residual_by_lstsq(phi: Tensor, a: Tensor) -> Tensor:
-    """phi - [1, a] coefficients (..., n, d)."""
-    design = torch.cat([torch.ones_like(a[..., :1]), a], -1).expand(*phi.shape[:-1], -1)
+    """phi - [1, a] coefficients (..., n, d), by the default driver of the device."""
+    design = with_ones(a).expand(*phi.shape[:-1], -1)
     residual: Tensor = phi - design @ torch.linalg.lstsq(design, phi).solution
     return residual
+
+
+def residual_by_qr(phi: Tensor, a: Tensor) -> Tensor:
+    """phi - Q Q' phi (..., n, d) with Q from the QR decomposition of [1, a]."""
+    Q = torch.linalg.qr(with_ones(a)).Q
+    residual: Tensor = phi - Q @ (Q.mT @ phi)
+    return residual
+
+
+def with_ones(a: Tensor) -> Tensor:
+    """[1, a] (..., n, k + 1)."""
+    return torch.cat([torch.ones_like(a[..., :1]), a], -1)
 
 
 def gaussian(x: Tensor, y: Tensor, h: float) -> Tensor:
@@ -36,9 +61,9 @@ def gaussian(x: Tensor, y: Tensor, h: float) -> Tensor:
     return torch.exp(_squares(x, y) / (-2 * h * h))
 
 
-def penalty(phi: Tensor, a: Tensor, h: float) -> Tensor:
+def penalty(phi: Tensor, a: Tensor, h: float, residual: Residual) -> Tensor:
     """MMR penalty (...)."""
-    r = residual_by_lstsq(phi, a)
+    r = residual(phi, a)
     return (gaussian(a, a, h) * (r @ r.mT)).mean((-2, -1))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step
-from rep4ex_bench.speed.contenders._naive import gaussian, residual_by_lstsq
+from rep4ex_bench.speed.contenders._naive import gaussian, least_squares
 from rep4ex_bench.speed.workload import Workload
 
 
@@ -25,8 +25,9 @@ class CachedGram(KernelImplementation):
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Make G."""
         (actions,) = constants
-        half = residual_by_lstsq(gaussian(actions, actions, workload.bandwidths[0]), actions)
-        G = residual_by_lstsq(half.T.contiguous(), actions) / len(actions) ** 2
+        residual = least_squares(workload.device)
+        half = residual(gaussian(actions, actions, workload.bandwidths[0]), actions)
+        G = residual(half.T.contiguous(), actions) / len(actions) ** 2
 
         def step(representation: Tensor) -> Sequence[Tensor]:
             product = G @ representation

@@ -10,7 +10,7 @@ from torch import Tensor
 from rep4ex_bench.speed.contender import Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.contenders._keops import KeOps, lazy_gaussian, lazy_squares
-from rep4ex_bench.speed.contenders._naive import residual_by_lstsq
+from rep4ex_bench.speed.contenders._naive import Residual, least_squares
 from rep4ex_bench.speed.workload import Workload
 
 
@@ -25,11 +25,11 @@ class PlainKeOps(KeOps):
 
 
 def _value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
-    h = workload.bandwidths
+    h, residual = workload.bandwidths, least_squares(workload.device)
     if workload.op == "mmr_penalty":
-        return lambda phi, a: _penalty(phi, a, h[0])
+        return lambda phi, a: _penalty(phi, a, h[0], residual)
     if workload.op == "invariance_penalty":
-        return lambda phi: _penalty(phi, constants[0], h[0])
+        return lambda phi: _penalty(phi, constants[0], h[0], residual)
     if workload.op == "mmd2":
         return _two_samples(
             lambda x, y: [lazy_gaussian(x, y, one) for one in h],
@@ -39,9 +39,9 @@ def _value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
     return lambda x, y: _hsic(x, y, *h)
 
 
-def _penalty(phi: Tensor, a: Tensor, h: float) -> Tensor:
+def _penalty(phi: Tensor, a: Tensor, h: float, residual: Residual) -> Tensor:
     a = a.expand(*phi.shape[:-1], -1)
-    r = residual_by_lstsq(phi, a)
+    r = residual(phi, a)
     product: Tensor = lazy_gaussian(a, a, h) @ r
     return (r * product).sum((-2, -1)) / r.shape[-2] ** 2
 

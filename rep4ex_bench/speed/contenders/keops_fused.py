@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import Step
 from rep4ex_bench.speed.contenders._keops import KeOps, lazy, lazy_gaussian, lazy_squares
-from rep4ex_bench.speed.contenders._naive import residual_by_lstsq
+from rep4ex_bench.speed.contenders._naive import Residual, least_squares
 from rep4ex_bench.speed.workload import BACKWARD, Workload
 
 
@@ -33,21 +33,21 @@ class FusedKeOps(KeOps):
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step; KeOps compiles when it is first called."""
-        h = workload.bandwidths
+        h, residual = workload.bandwidths, least_squares(workload.device)
         if workload.op == "mmr_penalty":
-            return lambda phi, a: _penalty(phi, a, h[0])
+            return lambda phi, a: _penalty(phi, a, h[0], residual)
         if workload.op == "invariance_penalty":
-            return lambda phi: _penalty(phi, constants[0], h[0])
+            return lambda phi: _penalty(phi, constants[0], h[0], residual)
         if workload.op == "hsic":
             return lambda x, y: _hsic(x, y, *h)
         return lambda x, y: _two_samples(x, y, h[0] if h else None)
 
 
-def _penalty(phi: Tensor, a: Tensor, h: float) -> Sequence[Tensor]:
+def _penalty(phi: Tensor, a: Tensor, h: float, residual: Residual) -> Sequence[Tensor]:
     n = len(a)
-    r = residual_by_lstsq(phi, a)
+    r = residual(phi, a)
     U: Tensor = lazy_gaussian(a, a, h) @ r
-    return (r * U).sum() / n**2, residual_by_lstsq(U, a) * (2 / n**2)
+    return (r * U).sum() / n**2, residual(U, a) * (2 / n**2)
 
 
 def _two_samples(x: Tensor, y: Tensor, h: float | None) -> Sequence[Tensor]:
