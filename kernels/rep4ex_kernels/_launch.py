@@ -2,8 +2,8 @@
 
 Triton looks at every argument of every call to find the variant that it compiled for them, which
 takes 20 to 60 microseconds. Our kernels are declared so that the variant depends on their constants
-alone (sizes are not specialised, pointers into the caller's tensors not on their alignment), so the
-second call of a variant goes to the driver directly. Nothing here waits for the device.
+and the tensors' dtypes alone (sizes are not specialised, pointers into the caller's tensors not on
+their alignment), so the second call of a variant goes to the driver directly. Nothing here waits for the device.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# {(kernel, device, constants): (compiled kernel, what stands in for its constants)}
+# {(kernel, device, constants, dtypes): (compiled kernel, what stands in for its constants)}
 _compiled: dict[tuple[Any, ...], tuple[Any, tuple[Any, ...]]] = {}
 
 
@@ -29,7 +29,7 @@ def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **constants: Any
     Args:
         kernel: a function decorated by triton.jit, whose constants come last.
         grid: programs along up to three axes.
-        arguments: its tensors and numbers, in order; a variant's tensors have one dtype each.
+        arguments: its tensors and numbers, in order.
         constants: its constants, num_warps and num_stages, in the same order at every call.
     """
     _execute(kernel, grid, arguments, constants)
@@ -45,7 +45,8 @@ def _directly(
     kernel: Any, grid: tuple[int, ...], arguments: tuple[Any, ...], constants: dict[str, Any]
 ) -> None:
     device = torch.cuda.current_device()
-    key = (kernel, device, *constants.values())
+    dtypes = [a.dtype for a in arguments if isinstance(a, Tensor)]
+    key = (kernel, device, *constants.values(), *dtypes)
     known = _compiled.get(key)
     if known is None or _observed():
         compiled = _through_triton(kernel, grid, arguments, constants)

@@ -1,9 +1,8 @@
-"""Block sizes, warps and pipeline depth of every Triton kernel. No autotuning at run time.
+"""Block sizes, warps and pipeline depth of the Triton kernels. No autotuning at run time.
 
-The rows were chosen with the cost model of ``rep4ex_kernels.offline``: ``python -m
-rep4ex_kernels.offline.choose`` compiles the candidates for every row and names those it finds more
-than 3 % better, and ``python -m rep4ex_kernels.offline`` checks every row against its floor. They
-are estimates until a GPU has timed them.
+Few rules, as no GPU has chosen between them. `python -m rep4ex_kernels.offline` checks what can be
+checked without one: no register in memory, shared memory that fits, and room for several programs a
+multiprocessor, which hide each other's waits.
 """
 
 from __future__ import annotations
@@ -27,32 +26,9 @@ class Configuration:
     num_stages: int
 
 
-# {architecture: {family: {(K, W): row}}}. Families: "product" the Gaussian kernel product of MMR,
-# "gaussian" MMD with one Gaussian bandwidth, "radial" every other radial kernel and the series,
-# "flat" distances of one or two features, "hsic" both passes of HSIC. K is the kernels' constant:
-# 1, 2 or 0 (any) features in the direct form, the padded width in the split form; W is the width of
-# the weights, 0 where there are none.
 _C = Configuration
 _PAIR_ROWS: dict[str, dict[str, dict[tuple[int, int], Configuration]]] = {
     "sm_80": {
-        "product": {
-            (1, 32): _C(128, 32, 4, 2), (2, 32): _C(128, 32, 4, 2), (0, 32): _C(128, 32, 4, 2),
-            (0, 64): _C(128, 64, 8, 3), (16, 32): _C(128, 64, 8, 3), (16, 64): _C(128, 64, 8, 3),
-            (32, 32): _C(128, 64, 8, 3), (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 64, 8, 3),
-            (64, 64): _C(128, 64, 8, 3),
-        },
-        "gaussian": {
-            (1, 32): _C(128, 32, 4, 2), (2, 32): _C(128, 64, 4, 2), (0, 32): _C(64, 32, 4, 2),
-            (0, 64): _C(128, 64, 8, 3), (16, 32): _C(128, 64, 8, 3), (16, 64): _C(128, 64, 8, 3),
-            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
-        },
-        "radial": {
-            (0, 32): _C(128, 32, 8, 1), (0, 64): _C(128, 32, 8, 1), (16, 32): _C(128, 32, 8, 2),
-            (16, 64): _C(128, 32, 8, 2), (32, 64): _C(128, 32, 8, 2), (64, 64): _C(128, 32, 8, 2),
-        },
-        "flat": {
-            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
-        },
         "hsic": {
             (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
             (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
@@ -60,24 +36,6 @@ _PAIR_ROWS: dict[str, dict[str, dict[tuple[int, int], Configuration]]] = {
         },
     },
     "sm_90": {
-        "product": {
-            (1, 32): _C(128, 64, 4, 3), (1, 64): _C(128, 64, 4, 3), (2, 32): _C(128, 64, 4, 3),
-            (2, 64): _C(128, 64, 4, 3), (0, 32): _C(128, 64, 4, 3), (0, 64): _C(128, 64, 4, 3),
-            (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 64, 8, 3), (32, 32): _C(128, 64, 4, 3),
-            (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 64, 4, 3), (64, 64): _C(128, 64, 8, 3),
-        },
-        "gaussian": {
-            (1, 32): _C(128, 64, 4, 3), (2, 32): _C(128, 64, 4, 3), (0, 32): _C(128, 32, 8, 2),
-            (0, 64): _C(128, 32, 8, 2), (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 128, 8, 2),
-            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
-        },
-        "radial": {
-            (0, 32): _C(128, 32, 4, 2), (0, 64): _C(128, 32, 8, 1), (16, 32): _C(128, 64, 4, 2),
-            (16, 64): _C(128, 32, 4, 2), (32, 64): _C(128, 64, 8, 2), (64, 64): _C(128, 64, 8, 2),
-        },
-        "flat": {
-            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
-        },
         "hsic": {
             (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
             (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
@@ -85,24 +43,6 @@ _PAIR_ROWS: dict[str, dict[str, dict[tuple[int, int], Configuration]]] = {
         },
     },
     "sm_100": {
-        "product": {
-            (1, 32): _C(128, 64, 4, 2), (1, 64): _C(128, 64, 4, 2), (2, 32): _C(128, 64, 4, 2),
-            (2, 64): _C(128, 64, 4, 2), (0, 32): _C(128, 32, 4, 2), (0, 64): _C(128, 32, 4, 2),
-            (16, 32): _C(128, 64, 4, 3), (16, 64): _C(128, 64, 4, 2), (32, 32): _C(128, 64, 4, 3),
-            (32, 64): _C(128, 64, 8, 3), (64, 32): _C(128, 32, 4, 2), (64, 64): _C(128, 32, 4, 2),
-        },
-        "gaussian": {
-            (1, 32): _C(128, 64, 4, 3), (2, 32): _C(128, 64, 4, 2), (0, 32): _C(128, 32, 4, 2),
-            (0, 64): _C(128, 32, 4, 2), (16, 32): _C(128, 32, 4, 2), (16, 64): _C(128, 64, 8, 3),
-            (32, 64): _C(128, 64, 8, 3), (64, 64): _C(128, 64, 8, 3),
-        },
-        "radial": {
-            (0, 32): _C(128, 64, 8, 2), (0, 64): _C(128, 32, 4, 2), (16, 32): _C(128, 32, 8, 2),
-            (16, 64): _C(128, 32, 8, 2), (32, 64): _C(128, 32, 8, 2), (64, 64): _C(64, 32, 4, 1),
-        },
-        "flat": {
-            (1, 32): _C(128, 32, 8, 1), (2, 32): _C(128, 32, 8, 1),
-        },
         "hsic": {
             (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
             (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 64, 8, 2), (32, 32): _C(128, 32, 8, 1),
@@ -121,7 +61,7 @@ LEAST_SQUARES = {
     "moments": Configuration(0, 0, 8, 1),
     "factor": Configuration(0, 0, 8, 1),
     "fit": Configuration(64, 0, 4, 1),
-    "prepare": Configuration(32, 0, 8, 1),
+    "prepare": Configuration(32, 0, 4, 1),
 }
 
 # One program a problem of few rows.
@@ -129,26 +69,24 @@ SMALL = Configuration(64, 64, 8, 1)
 
 
 def pair_configuration(architecture: str, family: str, k_width: int, width: int) -> Configuration:
-    """The row of a kernel that visits all pairs: family, constant K, width of the weights."""
+    """Of a kernel that visits all pairs: K of the augmented product, W of the values' two terms.
+
+    Tiles of 64 by 64, so that a thread needs no more than 128 registers and four programs fit a
+    multiprocessor where points and values are narrow. A third stage lets the copy of a tile take a
+    whole pass of the loop; with two it is waited for. It costs shared memory, of which there is too
+    little for several programs from K = 128 on, and on sm_80 registers for its addresses.
+    """
     if architecture == "gfx942":
         return _AMD_ROW
-    if family == "product":
-        return Configuration(64, 64, 4, 2)
-    return _PAIR_ROWS[architecture][family][k_width, width]
+    if family != "product":
+        return _PAIR_ROWS[architecture][family][k_width, width]
+    shallow = k_width >= 128 or (architecture == "sm_80" and k_width + width > 48)
+    return Configuration(64, 64, 4, 2 if shallow else 3)
 
 
 def least_squares_tile(height: int) -> tuple[int, int]:
     """(rows, target columns) of a moments tile, so that its float64 products stay in registers."""
     return max(2, min(32, 256 // height)), 32 if height <= 64 else 16
-
-
-def widest_weights(architecture: str, features: int) -> int:
-    """Widest chunk of weight columns. More columns than that are further grid indices.
-
-    On sm_80 a tile of direct differences with 64 columns of weights is computed twice, once for
-    each half of the columns, so 32 columns cost the same and need fewer registers.
-    """
-    return 32 if architecture == "sm_80" and features <= 2 else 64
 
 
 @functools.lru_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -65,6 +66,41 @@ def centre(x: Tensor) -> Tensor:
     variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
     large = mean.square() > 4 * variance
     return x - torch.where(large, mean, 0.0)
+
+
+# What computes the value (B,) of samples x (B, n, p), y (B, m, q) and its gradients, in one pass.
+Pass = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+
+
+def eager_value(x: Tensor, y: Tensor, run: Pass, name: str) -> Tensor:
+    """Return the value (B,) of a pass, differentiable once, without custom operators.
+
+    For tensors of which `runs_eagerly` is true; the numbers are those of `with_gradients`.
+    """
+    value: Tensor = apply(_Eager, x, y, run, name)
+    return value
+
+
+class _Eager(torch.autograd.Function):
+    """Value and gradients in the forward pass; the backward pass scales the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, run: Pass, name: str) -> Tensor:
+        value, grad_x, grad_y = run(x, y)
+        ctx.save_for_backward(x, y, grad_x, grad_y)
+        ctx.name = name
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        x, y, grad_x, grad_y = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative may follow
+            grad_x = apply(FirstDerivativeOnly, grad_x, x, y, ctx.name)
+            grad_y = apply(FirstDerivativeOnly, grad_y, x, y, ctx.name)
+        upstream = grads[0][:, None, None]
+        to_x = grad_x * upstream if ctx.needs_input_grad[0] else None
+        to_y = grad_y * upstream if ctx.needs_input_grad[1] else None
+        return to_x, to_y, None, None
 
 
 def with_gradients(

@@ -14,6 +14,7 @@ Source: Gretton et al. 2005 (HSIC); Rahimi and Recht 2007 (random features).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from functools import partial
 
@@ -46,7 +47,8 @@ class IndependenceLoss(InvarianceLoss):
     def __call__(self, code: Tensor, rows: Tensor) -> Tensor:
         """Return the losses (B,) of code (B, d, b)."""
         batch = residualised_batch(code, rows)
-        waves = torch.matmul(_frequencies(code), batch.white)
+        frequencies = _frequencies(code.shape[1], code.dtype, code.device)
+        waves = torch.matmul(frequencies, batch.white)
         features = torch.cat([waves.cos(), waves.sin()], dim=1)
         features = features - features.mean(dim=2, keepdim=True)
         actions = batch.basis[:, 1:].mT / max(1, batch.basis.shape[1] - 1) ** 0.5
@@ -54,15 +56,16 @@ class IndependenceLoss(InvarianceLoss):
         scale = self.hsic * 8 / (2 * _FREQUENCIES)
         loss: Tensor = scale * dependence_over_pairs(features, kernel)
         if self.mmr:
-            loss = loss + self.mmr * dependence_over_pairs(batch.white, batch.features)
+            mean = dependence_over_pairs(batch.white, batch.features)
+            loss = loss + (mean if self.mmr == 1 else self.mmr * mean)
         return loss
 
 
-def _frequencies(code: Tensor) -> Tensor:
+@functools.lru_cache(maxsize=64)
+def _frequencies(d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the frequencies (32, d): the same ones for every batch and replica."""
-    d = code.shape[1]
     drawn = torch.randn(_FREQUENCIES, d, generator=torch_generator(0, "frequencies", d))
-    frequencies: Tensor = (drawn / d**0.5).to(code)
+    frequencies: Tensor = (drawn / d**0.5).to(device, dtype)
     return frequencies
 
 

@@ -11,6 +11,7 @@ Leaving out i = j removes what independent noise contributes.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -76,14 +77,17 @@ def residualised_batch(code: Tensor, rows: Tensor) -> ResidualisedBatch:
     width = _split(rows.shape[2])
     features, design = rows[:, :, :width], rows[:, :, width:]
     gram = torch.bmm(design.mT, design) / count
-    basis = torch.linalg.solve_triangular(_factor(gram, _RIDGE), design.mT, upper=False)
+    identity = _identity(gram.shape[-1], gram.dtype, gram.device)
+    gram = gram.add(identity, alpha=_RIDGE)
+    basis = torch.linalg.solve_triangular(_factor(gram), design.mT, upper=False)
     features = torch.baddbmm(features, basis.mT, torch.bmm(basis, features), alpha=-1 / count)
     features = features / features.norm(dim=2, keepdim=True).clamp_min(1e-6)
     residual = torch.baddbmm(code, torch.bmm(code, basis.mT), basis, alpha=-1 / count)
     covariance = torch.bmm(residual, residual.mT) / count
-    scale = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).detach()
-    factor = _factor(covariance, (_JITTER * scale)[:, None, None])
-    white = torch.linalg.solve_triangular(factor, residual, upper=False)
+    scale = covariance.detach().diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
+    identity = _identity(covariance.shape[-1], covariance.dtype, covariance.device)
+    covariance = torch.addcmul(covariance, scale, identity, value=_JITTER)
+    white = torch.linalg.solve_triangular(_factor(covariance), residual, upper=False)
     return ResidualisedBatch(white, features, basis)
 
 
@@ -109,10 +113,14 @@ def _split(columns: int) -> int:
     return feature_count(k)
 
 
-def _factor(matrix: Tensor, ridge: Tensor | float) -> Tensor:
+@functools.lru_cache(maxsize=64)
+def _identity(q: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.eye(q, dtype=dtype, device=device)
+
+
+def _factor(matrix: Tensor) -> Tensor:
     """Return Cholesky factors (B, q, q); NaN where a replica has diverged, which is no error."""
-    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    factor: Tensor = torch.linalg.cholesky_ex(matrix + ridge * identity).L
+    factor: Tensor = torch.linalg.cholesky_ex(matrix).L
     return factor
 
 

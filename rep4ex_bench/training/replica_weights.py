@@ -55,14 +55,15 @@ class ReplicaWeights:
             start += _padded(size, ALIGNMENT)
         return views
 
-    def step(self, losses: Tensor, learning_rate: float) -> None:
+    def step(self, losses: Tensor, learning_rate: float | Tensor) -> None:
         """Move every replica down the gradient of its own loss (B,)."""
         # weights that the losses do not use stay where they are
         leaves = list(self.named.values())
-        gradients = torch.autograd.grad(losses.sum(), leaves, allow_unused=True)
-        for view, gradient in zip(self._gradients.values(), gradients, strict=True):
-            if gradient is not None:
-                view.copy_(gradient)
+        own = torch.ones_like(losses)
+        gradients = torch.autograd.grad(losses, leaves, own, allow_unused=True)
+        pairs = zip(self._gradients.values(), gradients, strict=True)
+        used = {view: gradient for view, gradient in pairs if gradient is not None}
+        torch._foreach_copy_(list(used), list(used.values()))  # one kernel for all
         self._optimiser.param_groups[0]["lr"] = learning_rate
         self._optimiser.step()
 

@@ -11,6 +11,7 @@ and elsewhere the same up to rounding. One that diverges leaves the stack alone.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -24,8 +25,10 @@ from rep4ex_bench.training.optimise import DivergenceError
 from rep4ex_bench.training.replica import Plan, Replica
 from rep4ex_bench.training.replica_weights import ReplicaWeights
 from rep4ex_bench.training.rows import Rows
+from rep4ex_bench.training.step_inputs import StepInput, draw_ahead
 from rep4ex_bench.training.tables import Batch, Tables, share_data_sets
 from rep4ex_bench.training.trained import TrainedAutoencoder
+from rep4ex_bench.training.transfer import to_device
 
 LEARNING_RATE = 2e-3
 # More replicas at once gain nothing on a CPU and cost memory.
@@ -37,6 +40,11 @@ _SAFE_WIDTH = 4
 
 Outcome = TrainedAutoencoder | DivergenceError
 Progress = Callable[[int, int], None]
+
+
+def learning_rate(share: float) -> float:
+    """Return the learning rate after a share of all steps: a cosine."""
+    return LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def train_stack(
@@ -101,11 +109,13 @@ class StackInTraining:
         ]
         self._weights = ReplicaWeights(first, device)
         self._rows = [Rows(n, replica.seed) for replica in replicas]
-        self._held_out_noise = [self._noise(rows, len(rows.held_out)) for rows in self._rows]
+        self._noise_width = plan.latent_dim if self._autoencoder.noisy else None
+        self._held_out = self._draw_held_out()
+        self._ahead: deque[StepInput] = deque()
         self._best = [EarlyStopping(judged=len(rows.held_out) > 0) for rows in self._rows]
         self._live = list(range(len(replicas)))
         self._steps = 0
-        self._lambdas = torch.tensor([r.weight for r in replicas], device=device)
+        self._lambdas = to_device(torch.tensor([r.weight for r in replicas]), device)
 
     def train(self, progress: Callable[[int], None]) -> list[Outcome]:
         """Train to the end and return what became of each replica."""
@@ -120,28 +130,45 @@ class StackInTraining:
 
     def step(self) -> Tensor:
         """Do one optimisation step; return the losses (B,) of the live replicas before it."""
-        batch = self.draw()
-        losses = self._losses(batch)
-        share = self._steps / self._plan.steps
-        self._weights.step(losses, LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share)))
+        given = self._next()
+        losses = self._losses(self._tables.batch(given.places), given.noise)
+        self._weights.step(losses, given.learning_rate)
         self._steps += 1
         return losses.detach()
 
     def draw(self) -> Batch:
         """Return the next batch of every live replica."""
-        return self._tables.batch(torch.stack([self._rows[place].batch() for place in self._live]))
+        return self._tables.batch(self._next().places)
 
-    def _noise(self, rows: Rows, count: int) -> Tensor | None:
-        return rows.noise(self._plan.latent_dim, count) if self._autoencoder.noisy else None
+    def _next(self) -> StepInput:
+        """Return what the host gives to the next step, drawn ahead until the next look."""
+        if not self._ahead:
+            last = min(self._steps - self._steps % CHECK + CHECK, self._plan.steps)
+            steps = range(self._steps, max(last, self._steps + 1))
+            rates = [learning_rate(step / self._plan.steps) for step in steps]
+            rows = [self._rows[place] for place in self._live]
+            self._ahead.extend(
+                draw_ahead(rows, self._tables, rates, self._noise_width, self._device)
+            )
+        return self._ahead.popleft()
 
-    def _losses(self, batch: Batch) -> Tensor:
+    def _draw_held_out(self) -> tuple[Tensor, Tensor | None]:
+        """Return the held-out features (B, m, h), and noise (B, d, h) where it is needed."""
+        places = self._tables.places(torch.stack([rows.held_out for rows in self._rows]))
+        features = self._tables.features(to_device(places, self._device))
+        if self._noise_width is None:
+            return features, None
+        drawn = [rows.noise(self._noise_width, len(rows.held_out)) for rows in self._rows]
+        return features, to_device(torch.stack(drawn), self._device)
+
+    def _losses(self, batch: Batch, noise: Tensor | None) -> Tensor:
         """Return the losses (B,) of the live replicas, penalty included."""
-        count = batch.features.shape[2]
-        noise = [self._noise(self._rows[place], count) for place in self._live]
-        losses, code = self._objective(batch.features, noise)
+        losses, code = self._autoencoder.objective(self._weights.named, batch.features, noise)
         penalised = len(batch.table)
         if not penalised:
             return losses
+        if penalised == len(losses):
+            return losses + self._lambdas * self._penalties(code, batch.table)
         penalties = self._lambdas[:penalised] * self._penalties(code[:penalised], batch.table)
         return torch.cat([losses[:penalised] + penalties, losses[penalised:]])
 
@@ -157,11 +184,6 @@ class StackInTraining:
         parts = zip(code.split(1), table.split(1), strict=True)
         return torch.cat([self._plan.penalty(*part) for part in parts])
 
-    def _objective(self, features: Tensor, noise: list[Tensor | None]) -> tuple[Tensor, Tensor]:
-        drawn = [one for one in noise if one is not None]
-        stacked = torch.stack(drawn).to(self._device) if drawn else None
-        return self._autoencoder.objective(self._weights.named, features, stacked)
-
     def _look(self, losses: Tensor) -> None:
         """Judge the live replicas, and let go of those that stopped improving or diverged.
 
@@ -171,13 +193,11 @@ class StackInTraining:
         Args:
             losses: of the last batch, (B,), penalty included.
         """
-        held_out = torch.stack([self._rows[place].held_out for place in self._live])
         judged = losses
-        if held_out.shape[1]:
+        features, noise = self._held_out
+        if features.shape[2]:
             with torch.no_grad():
-                features = self._tables.features(held_out)
-                noise = [self._held_out_noise[place] for place in self._live]
-                judged, _ = self._objective(features, noise)
+                judged, _ = self._autoencoder.objective(self._weights.named, features, noise)
         judged = torch.where(losses.isfinite(), judged, torch.nan)
         kept = [
             row
@@ -189,6 +209,8 @@ class StackInTraining:
             self._lambdas = self._lambdas[kept]
             self._tables.keep(kept)
             self._weights.keep(kept)
+            self._held_out = features[kept], None if noise is None else noise[kept]
+            self._ahead = deque(given.keep(kept) for given in self._ahead)
 
     def _outcome(self, place: int) -> Outcome:
         best = self._best[place]

@@ -61,7 +61,7 @@ class Tables:
         replicas: penalised ones first.
         data_sets: one for each replica.
         penalty: makes a table of each data set that a penalised replica trains on.
-        device: where rows are gathered.
+        device: where the tables are, and rows are gathered.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Tables:
         penalty: Penalty,
         device: torch.device,
     ) -> None:
-        self._n, self._device = len(replicas[0].features), device
+        self._n = len(replicas[0].features)
         order: dict[DataSet, int] = {}
         for data_set in data_sets:  # penalised replicas come first, and so do their data sets
             order.setdefault(data_set, len(order))
@@ -91,17 +91,21 @@ class Tables:
         self._place = self._place[rows]
         self._penalised = sum(row < self._penalised for row in rows)
 
-    def batch(self, index: Tensor) -> Batch:
-        """Return the rows `index` (B, b) of each replica's own data."""
-        table = _take(self._table, self._flat(index[: self._penalised]))
-        return Batch(self.features(index), table)
+    def places(self, index: Tensor) -> Tensor:
+        """Return where rows `index` (..., B, b) of each replica's own data lie in the tables.
 
-    def features(self, index: Tensor) -> Tensor:
-        """Return the features (B, m, b) of the rows `index` (B, b)."""
-        return _take(self._features, self._flat(index)).mT.contiguous()
+        On the host, where rows are drawn.
+        """
+        return index + self._n * self._place[:, None]
 
-    def _flat(self, index: Tensor) -> Tensor:
-        return (index + self._n * self._place[: len(index), None]).to(self._device)
+    def batch(self, places: Tensor) -> Batch:
+        """Return the rows at `places` (B, b)."""
+        table = _take(self._table, places[: self._penalised])
+        return Batch(self.features(places), table)
+
+    def features(self, places: Tensor) -> Tensor:
+        """Return the features (B, m, b) at `places` (B, b)."""
+        return _take(self._features, places).mT.contiguous()
 
 
 def _take(rows: Tensor, index: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
-"""CUDA graphs can capture the Triton path: no op body asks the device anything.
+"""CUDA graphs can capture the Triton path: no op asks the device anything, no grid is too large.
 
-No GPU is needed: the bodies run on meta tensors, which have no values to look at, in the branches
-that CUDA tensors take and with recorders in place of the kernels. What would wait for the device
-raises.
+No GPU is needed: the ops run on meta tensors, which have no values to look at, with a recorder in
+place of what launches kernels. What would wait for the device raises.
 """
 
 import contextlib
@@ -11,8 +10,15 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rep4ex_kernels import _least_squares
-from rep4ex_kernels.bandwidth import op as bandwidth_op
+from rep4ex_kernels import (
+    _dispatch,
+    _launch,
+    energy_distance,
+    hsic,
+    mmd2,
+    mmr_penalty,
+    residualize,
+)
 from rep4ex_kernels.energy import op as energy_op
 from rep4ex_kernels.hsic import op as hsic_op
 from rep4ex_kernels.mmd import op as mmd_op
@@ -21,12 +27,6 @@ from rep4ex_kernels.residualize import op as residualize_op
 
 pytest.importorskip("triton", reason="triton is not installed")
 
-KERNELS = {
-    "mmr": ["kernel_product_kernel"],
-    "mmd": ["radial_kernel"],
-    "hsic": ["row_sums_kernel", "hsic_kernel"],
-    "residualize": ["moments_kernel", "solve_kernel", "residual_kernel"],
-}
 # On CUDA these copy an error code to the host, or run in a library that may.
 WAITING = ("linalg_eigh", "linalg_qr", "linalg_svd", "cholesky_inverse", "_linalg_check_errors")
 
@@ -45,25 +45,9 @@ class NoWaiting(TorchDispatchMode):
         return result
 
 
-class Recorder:
-    """Stands for a kernel: keeps the grid of every launch and the device that it ran on."""
-
-    def __init__(self, name, launches, current):
-        self.name, self.launches, self.current = name, launches, current
-
-    def __getitem__(self, grid):
-        def launch(*_, **__):
-            self.launches.append((self.name, grid, self.current[-1]))
-
-        return launch
-
-
 @pytest.fixture
 def launches(monkeypatch):
-    import importlib
-
-    from rep4ex_kernels import _dispatch, _triton_helpers
-
+    """(name, grid, device) of every launch; eager calls though a dispatch mode looks on."""
     found, current = [], [None]
 
     @contextlib.contextmanager
@@ -72,73 +56,52 @@ def launches(monkeypatch):
         yield
         current.pop()
 
+    def record(kernel, grid, arguments, constants):
+        found.append((kernel.__name__, grid, current[-1]))
+
     monkeypatch.setattr(torch.cuda, "device_of", device_of)
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
-    monkeypatch.setattr(_least_squares, "on_gpu", lambda _: True)
     monkeypatch.setattr(_dispatch, "_wrong_device", lambda *_: "")
-    monkeypatch.setattr(_triton_helpers, "_multiprocessors", lambda _: 132)
-    for op, names in KERNELS.items():
-        module = importlib.import_module(f"rep4ex_kernels.{op}.triton_impl")
-        monkeypatch.setattr(module, "architecture_of", lambda _: "sm_90", raising=False)
-        for name in names:
-            monkeypatch.setattr(module, name, Recorder(name, found, current))
+    monkeypatch.setattr(_launch, "_execute", record)
+    for op in (mmr_op, mmd_op, energy_op, hsic_op, residualize_op):
+        monkeypatch.setattr(op, "runs_eagerly", lambda *_: True)
     return found
 
 
-def bodies(x, y, wide, h):
-    """Every op body that a step with the Triton path runs; x, y float32, wide float64."""
-    pair = (mmd_op._mmd_op, energy_op._energy_op)
-    mmd, energy = (op._init_fn for op in pair)
-    hsic, product = hsic_op._hsic_op._init_fn, mmr_op._kernel_product_op._init_fn
-    adjoint = residualize_op._adjoint_op._init_fn
-    return {
-        "basis": lambda: mmr_op._basis_op._init_fn(y, "auto"),
-        "mmr": lambda: product(y, wide, h, "precise", "triton"),
-        "mmr fast": lambda: product(y, wide, h, "fast", "triton"),
-        "mmd": lambda: mmd(x, y, "gaussian", h[:, None].repeat(1, 3), True, "precise", "triton"),
-        "laplace": lambda: mmd(x, y, "laplace", h[:, None], False, "precise", "triton"),
-        "imq": lambda: mmd(x, y, "imq", h[:, None], False, "fast", "triton"),
-        "energy": lambda: energy(x, y, True, "precise", "triton"),
-        "hsic": lambda: hsic(x, y, h, h, True, "precise", "triton"),
-        "residualize": lambda: residualize_op._residualize_op._init_fn(x, y, 0.0, None, "triton"),
-        "adjoint": lambda: adjoint(x, x[:, : y.shape[2] + 1], y, 0.0, None, "auto"),
-        "median": lambda: bandwidth_op._median_op._init_fn(x),
-    }
+CALLS = {
+    "mmr": lambda x, y: mmr_penalty(x, y, 1.0, backend="triton"),
+    "mmr fast": lambda x, y: mmr_penalty(x, y, 1.0, precision="fast", backend="triton"),
+    "mmd": lambda x, y: mmd2(x, y, bandwidths=[0.5, 1.0, 2.0], backend="triton"),
+    "mmd u": lambda x, y: mmd2(x, y, bandwidths=1.0, statistic="u", backend="triton"),
+    "laplace": lambda x, y: mmd2(x, y, "laplace", 1.0, backend="triton"),
+    "imq": lambda x, y: mmd2(x, y, "imq", 1.0, precision="fast", backend="triton"),
+    "energy": lambda x, y: energy_distance(x, y, "u", backend="triton"),
+    "hsic": lambda x, y: hsic(x, y, 1.0, 1.0, "unbiased", backend="triton"),
+    "residualize": lambda x, y: residualize(x, y, backend="triton")[0].square().sum((1, 2)),
+}
 
 
-NAMES = list(bodies(*[torch.zeros(1, 2, 2)] * 3, torch.zeros(1)))
-
-
-def inputs(batch, n, k):
+def step(name, batch, n, k):
+    """Value and gradient of a batch of problems."""
     x, y = (torch.empty(batch, n, k, device="meta") for _ in range(2))
-    return x, y, x.double(), torch.empty(batch, device="meta", dtype=torch.float64)
+    value = CALLS[name](x.requires_grad_(), y)
+    torch.autograd.grad(value.sum(), x)
 
 
 @pytest.mark.parametrize("k", [1, 3, 64])
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_waits_for_the_device(name, k, launches):
+@pytest.mark.parametrize("n", [300, 1000])
+@pytest.mark.parametrize("name", CALLS)
+def test_nothing_waits_for_the_device(name, n, k, launches):
     with NoWaiting():
-        bodies(*inputs(2, 300, k))[name]()
+        step(name, 2, n, k)
+    assert launches
     assert all(device == torch.device("meta") for _, _, device in launches)
-    assert launches or name in ("basis", "adjoint", "median")
 
 
-def test_the_median_of_many_rows_can_be_captured_after_a_first_call(launches):
-    x, *_ = inputs(2, 3000, 3)
-    bandwidth_op._subset.cache_clear()
-    with pytest.raises(AssertionError, match="moves memory"), NoWaiting():
-        bandwidth_op._median_op._init_fn(x)
-    bandwidth_op._median_op._init_fn(x)
-    with NoWaiting():
-        bandwidth_op._median_op._init_fn(x)
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize(("batch", "n", "k"), [(1, 1_000_000, 4), (100_000, 24, 3), (1, 300, 64)])
 def test_grids_stay_within_their_limits(name, batch, n, k, launches):
-    if name in ("basis", "adjoint", "median"):
-        pytest.skip("launches no kernel")
-    bodies(*inputs(batch, n, k))[name]()
+    step(name, batch, n, k)
     assert launches
     for kernel, grid, _ in launches:
         x, y, z = (*grid, 1, 1)[:3]
@@ -148,15 +111,11 @@ def test_grids_stay_within_their_limits(name, batch, n, k, launches):
 
 
 def test_waiting_is_noticed(launches):
-    # The control: outside capture the same code asks, to warn of dependent columns.
+    # The controls: what does look at values, on the same tensors.
+    x = torch.empty(2, 300, 3, device="meta")
     with NoWaiting():
-        x, y, *_ = inputs(2, 300, 3)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(torch.cuda, "is_current_stream_capturing", lambda: False)
-            with pytest.raises(RuntimeError, match="meta tensor"):
-                residualize_op._residualize_op._init_fn(x, y, 0.0, None, "triton")
-            with pytest.raises(RuntimeError, match="meta tensor"):
-                _least_squares.orthonormal_basis(y)
+        with pytest.raises(RuntimeError, match="meta tensor"):
+            bool((x > 0).any())
         with pytest.raises(AssertionError, match="waits"):
             torch.linalg.eigh(x.mT @ x)
         with pytest.raises(AssertionError, match="moves memory"):

@@ -2,6 +2,7 @@
 
 import importlib.util
 
+import evidence
 import numpy as np
 import pytest
 import torch
@@ -52,14 +53,15 @@ def errors(function, x, y, size=None):
         results.append((value.detach().double(), a.grad.double(), b.grad.double()))
     (value, *gradients), (truth, *expected) = results
     size = truth.abs() if size is None else size
-    return [float((value - truth).abs() / size)] + [
-        float((g - e).norm() / e.norm()) for g, e in zip(gradients, expected, strict=True)
-    ]
+    compared = evidence.Compared("a loss of x and y", x=x, y=y, **evidence.bound(function))
+    compared.add("value", value, truth, (value - truth).abs() / size)
+    for name, found, wanted in zip("xy", gradients, expected, strict=True):
+        compared.add(f"gradient_{name}", found, wanted, (found - wanted).norm() / wanted.norm())
+    return compared
 
 
 def accurate(found, value=1e-5, gradient=1e-4):
-    assert found[0] < value
-    assert max(found[1:]) < gradient
+    found.check(value=value, gradient_x=gradient, gradient_y=gradient)
 
 
 @pytest.mark.parametrize("statistic", ["v", "u"])

@@ -26,12 +26,16 @@ _REMEDY = "more than half of the pairs of rows coincide: pass a bandwidth as a n
 def median_bandwidth(x: Tensor) -> Tensor:
     """Median of the pairwise Euclidean distances, the usual bandwidth of a Gaussian kernel.
 
+    It costs more than a loss of the same rows: take it once per training set and pass the result
+    to the losses, whose bandwidth "median" takes it anew at every call. Never waits for a GPU.
+
     Args:
         x: (..., n, k), in the units of the bandwidth; n at least 2.
 
     Returns:
         (...), in the dtype of x (float32 at least); a constant, not differentiated. Above 2,000
-        rows a fixed random subset of 2,000 is used, the same for the same n.
+        rows a fixed random subset of 2,000 is used, the same for the same n, so that memory does
+        not grow with n.
 
     Raises:
         KernelInputError: wrong shape or dtype; NaN or infinity; a median of zero.
@@ -54,11 +58,40 @@ def _median_op(x: Tensor) -> Tensor:
     wide = x.to(torch.float64)
     if n > MAX_ROWS:
         wide = wide[:, _subset(n, x.device)]
+    wide = wide - wide.mean(1, keepdim=True)
+    portion = max(1, MAX_ROWS**2 // max(wide.shape[1] ** 2, 1))
+    medians = _medians if x.device.type == "cpu" else _medians_of_squares
     median = x.new_empty(len(x))
-    for problem, points in enumerate(wide - wide.mean(1, keepdim=True)):
-        median[problem] = _median(torch.pdist(points))
+    for start in range(0, len(x), portion):
+        median[start : start + portion] = medians(wide[start : start + portion])
     check_positive("median bandwidth of x", median, _REMEDY)
     return median
+
+
+def _medians(points: Tensor) -> Tensor:
+    """Return medians (B,) of the pairwise distances of points (B, n, k)."""
+    each = [torch.pdist(problem) for problem in points]
+    distances = torch.stack(each) if len(each) > 1 else each[0][None]
+    pairs = distances.shape[1]
+    low = distances.kthvalue((pairs + 1) // 2, dim=1, keepdim=True).values
+    # The next in order: the same again where it is repeated, else the least one above it.
+    above = torch.where(distances > low, distances, torch.inf).amin(1, keepdim=True)
+    repeated = (distances <= low).sum(1, keepdim=True) > pairs // 2
+    high = low if pairs % 2 else torch.where(repeated, low, above)
+    return ((low + high) / 2)[:, 0]
+
+
+def _medians_of_squares(points: Tensor) -> Tensor:
+    """The same in four operations, as a GPU takes them; `pdist` has no batches.
+
+    In order, a matrix of distances (n, n) is the n zeros of its diagonal and each pair twice.
+    """
+    n = points.shape[1]
+    pairs = n * (n - 1) // 2
+    distances = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+    # Not `kthvalue`, which gives a problem to one multiprocessor.
+    ordered = distances.flatten(1).sort(1).values
+    return (ordered[:, n + 2 * ((pairs - 1) // 2)] + ordered[:, n + 2 * (pairs // 2)]) / 2
 
 
 @functools.lru_cache(maxsize=16)
@@ -67,13 +100,6 @@ def _subset(n: int, device: torch.device) -> Tensor:
     generator = torch.Generator("cpu").manual_seed(_SEED)
     rows = torch.randperm(n, generator=generator, device="cpu")[:MAX_ROWS]
     return rows.sort().values.to(device)
-
-
-def _median(values: Tensor) -> Tensor:
-    """Return the median; the mean of the middle two for an even count."""
-    low = values.kthvalue((len(values) + 1) // 2).values
-    high = values.kthvalue(len(values) // 2 + 1).values
-    return (low + high) / 2
 
 
 @_median_op.register_fake

@@ -8,9 +8,14 @@ from torch import Tensor
 from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite
 from rep4ex_kernels._dispatch import choose_backend, implementation, requested_backend
 from rep4ex_kernels._radial import CLOSE_PAIRS
-from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._registration import full_precision, register_batched_vmap, runs_eagerly
 from rep4ex_kernels._threads import own_threads
-from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
+from rep4ex_kernels._two_sample import (
+    centre_together,
+    eager_value,
+    read_samples,
+    with_gradients,
+)
 from rep4ex_kernels.energy import reference
 
 STATISTICS = ("v", "u")
@@ -54,25 +59,37 @@ def energy_distance(
     request = requested_backend(backend)
     if request == "reference":
         value = reference.energy_distance(samples.x, samples.y, unbiased)
+    elif runs_eagerly(samples.x, samples.y):
+
+        def run(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return _energy_pass(x, y, unbiased, precision, request)
+
+        value = eager_value(samples.x, samples.y, run, "energy_distance")
     else:
         results = _energy_op(samples.x.detach(), samples.y.detach(), unbiased, precision, request)
         value = with_gradients(samples.x, samples.y, results, "energy_distance")
     return value.to(samples.dtype).reshape(samples.leading)
 
 
-@torch.library.custom_op("rep4ex::energy_pass", mutates_args=())
-def _energy_op(
+def _energy_pass(
     x: Tensor, y: Tensor, unbiased: bool, precision: str, request: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     check_finite("x", x)
     check_finite("y", y)
-    a, b = centre_together(x, y)
     name = choose_backend("energy", request, x.device, x.dtype, x.shape[-1])
+    run = implementation("energy", name).energy_pass
+    if name == "triton":  # centres by itself
+        value, grad_x, grad_y = run(x, y, unbiased, precision)
+        return value, grad_x, grad_y
+    a, b = centre_together(x, y)
     if name == "torch" and precision == "precise" and x.shape[-1] <= CLOSE_PAIRS:
         a, b = a.to(torch.float64), b.to(torch.float64)
-    results = implementation("energy", name).energy_pass(a, b, unbiased, precision)
+    results = run(a, b, unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
     return value, grad_x, grad_y
+
+
+_energy_op = torch.library.custom_op("rep4ex::energy_pass", _energy_pass, mutates_args=())
 
 
 @_energy_op.register_fake

@@ -7,19 +7,14 @@ is MMD^2 with k = -|x - y|. Gradients at coincident points are zero.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
-from rep4ex_kernels._triton_helpers import check_float32
 from rep4ex_kernels.mmd.triton_impl import radial_pass
-from rep4ex_kernels.mmd.triton_kernel import DISTANCE
+from rep4ex_kernels.mmd.triton_state import DISTANCE
 
 
 def energy_pass(
     x: Tensor, y: Tensor, unbiased: bool, precision: str = "precise"
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Energy distance (B,) and its gradients (B, n, d), (B, m, d), all float32."""
-    check_float32(x=x, y=y)
-    unit = torch.ones((x.shape[0], 1), dtype=x.dtype, device=x.device)
-    value, grad_x, grad_y = radial_pass(x, y, DISTANCE, unit, unbiased, precision)
-    return value.float(), grad_x.float(), grad_y.float()
+    return radial_pass(x, y, DISTANCE.value, None, unbiased, precision)

@@ -20,9 +20,9 @@ from rep4ex_kernels._dispatch import (
     requested_backend,
     torch_instead,
 )
-from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._registration import full_precision, register_batched_vmap, runs_eagerly
 from rep4ex_kernels._threads import own_threads
-from rep4ex_kernels._two_sample import centre, read_samples, with_gradients
+from rep4ex_kernels._two_sample import centre, eager_value, read_samples, with_gradients
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.hsic import reference
 
@@ -82,6 +82,12 @@ def hsic(
     )
     if request == "reference":
         value = reference.hsic(samples.x, samples.y, h_x, h_y, unbiased)
+    elif runs_eagerly(samples.x, samples.y):
+
+        def run(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return _hsic_pass(x, y, h_x, h_y, unbiased, precision, request)
+
+        value = eager_value(samples.x, samples.y, run, "hsic")
     else:
         results = _hsic_op(
             samples.x.detach(), samples.y.detach(), h_x, h_y, unbiased, precision, request
@@ -90,8 +96,7 @@ def hsic(
     return value.to(samples.dtype).reshape(samples.leading)
 
 
-@torch.library.custom_op("rep4ex::hsic_pass", mutates_args=())
-def _hsic_op(
+def _hsic_pass(
     x: Tensor,
     y: Tensor,
     bandwidth_x: Tensor,
@@ -104,19 +109,24 @@ def _hsic_op(
     check_finite("y", y)
     check_positive("bandwidth_x", bandwidth_x)
     check_positive("bandwidth_y", bandwidth_y)
-    a, b = centre(x), centre(y)
     dtype = x.dtype
     name = choose_backend("hsic", request, x.device, dtype, x.shape[-1] + y.shape[-1])
+    if name == "triton":  # centres by itself
+        run = implementation("hsic", name).hsic_pass
+        value, grad_x, grad_y = run(x, y, bandwidth_x, bandwidth_y, unbiased, precision)
+        return value, grad_x, grad_y
+    a, b = centre(x), centre(y)
     pairs = ((a, bandwidth_x), (b, bandwidth_y))
-    if name != "triton" and any(
-        gradient_needs_float64(points, width[:, None], precision) for points, width in pairs
-    ):
+    if any(gradient_needs_float64(points, width[:, None], precision) for points, width in pairs):
         dtype, name = torch.float64, torch_instead("hsic", request, BANDWIDTH)
     run = implementation("hsic", name).hsic_pass
     widths = (bandwidth_x.to(dtype), bandwidth_y.to(dtype))
     results = run(a.to(dtype), b.to(dtype), *widths, unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
     return value, grad_x, grad_y
+
+
+_hsic_op = torch.library.custom_op("rep4ex::hsic_pass", _hsic_pass, mutates_args=())
 
 
 @_hsic_op.register_fake

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rep4ex_kernels._checks import PRECISIONS, check_choice, check_finite, check_positive
+from rep4ex_kernels._checks import (
+    PRECISIONS,
+    check_choice,
+    check_finite,
+    check_positive,
+    check_positive_number,
+)
 from rep4ex_kernels._conditioning import gradient_needs_float64
 from rep4ex_kernels._dispatch import (
     BANDWIDTH,
@@ -17,9 +23,14 @@ from rep4ex_kernels._dispatch import (
     torch_instead,
 )
 from rep4ex_kernels._radial import CLOSE_PAIRS
-from rep4ex_kernels._registration import full_precision, register_batched_vmap
+from rep4ex_kernels._registration import full_precision, register_batched_vmap, runs_eagerly
 from rep4ex_kernels._threads import own_threads
-from rep4ex_kernels._two_sample import centre_together, read_samples, with_gradients
+from rep4ex_kernels._two_sample import (
+    centre_together,
+    eager_value,
+    read_samples,
+    with_gradients,
+)
 from rep4ex_kernels.bandwidth.op import read_bandwidth
 from rep4ex_kernels.energy.op import energy_distance
 from rep4ex_kernels.errors import KernelInputError
@@ -79,6 +90,12 @@ def mmd2(
     widths = _read_bandwidths(bandwidths, samples.x, samples.y, samples.leading)
     if request == "reference":
         value = reference.mmd2(samples.x, samples.y, kernel, widths, unbiased)
+    elif runs_eagerly(samples.x, samples.y):
+
+        def run(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return _mmd_pass(x, y, kernel, widths, unbiased, precision, request)
+
+        value = eager_value(samples.x, samples.y, run, "mmd2")
     else:
         results = _mmd_op(
             samples.x.detach(), samples.y.detach(), kernel, widths, unbiased, precision, request
@@ -97,6 +114,12 @@ def _read_bandwidths(
     if not isinstance(value, Tensor | int | float):
         if not value:
             raise KernelInputError("bandwidths", "at least one bandwidth", "none")
+        if all(isinstance(one, int | float) for one in value):
+            numbers = [check_positive_number("bandwidths", one) for one in value]
+            widths = x.new_empty((len(x), len(numbers)), dtype=torch.float64)
+            for column, number in enumerate(numbers):
+                widths[:, column].fill_(number)
+            return widths
         columns = [read_bandwidth("bandwidths", one, x, leading) for one in value]
         return torch.stack(columns, dim=1)
     if isinstance(value, Tensor) and value.dim():
@@ -109,8 +132,7 @@ def _read_bandwidths(
     return read_bandwidth("bandwidths", value, x, leading)[:, None]
 
 
-@torch.library.custom_op("rep4ex::mmd_pass", mutates_args=())
-def _mmd_op(
+def _mmd_pass(
     x: Tensor,
     y: Tensor,
     kernel: str,
@@ -122,19 +144,24 @@ def _mmd_op(
     check_finite("x", x)
     check_finite("y", y)
     check_positive("bandwidths", bandwidths)
-    a, b = centre_together(x, y)
     dtype = x.dtype
     op = "mmd" if kernel == "gaussian" else f"mmd {kernel}"
     name = choose_backend(op, request, x.device, dtype, x.shape[-1])
+    if name == "triton":  # centres by itself
+        run = implementation("mmd", name).mmd_pass
+        value, grad_x, grad_y = run(x, y, kernel, bandwidths, unbiased, precision)
+        return value, grad_x, grad_y
+    a, b = centre_together(x, y)
     close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS and precision == "precise"
-    if name != "triton" and (
-        close or gradient_needs_float64(torch.cat([a, b], dim=1), bandwidths, precision)
-    ):
+    if close or gradient_needs_float64(torch.cat([a, b], dim=1), bandwidths, precision):
         dtype, name = torch.float64, torch_instead(op, request, BANDWIDTH)
     run = implementation("mmd", name).mmd_pass
     results = run(a.to(dtype), b.to(dtype), kernel, bandwidths.to(dtype), unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
     return value, grad_x, grad_y
+
+
+_mmd_op = torch.library.custom_op("rep4ex::mmd_pass", _mmd_pass, mutates_args=())
 
 
 @_mmd_op.register_fake

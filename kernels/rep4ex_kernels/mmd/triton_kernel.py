@@ -1,210 +1,234 @@
-"""The kernel of `triton_impl.py`: radial sums over all pairs of two stacked samples."""
+"""The kernels of MMD and the energy distance: moments, prepare, pair, combine."""
 
 from __future__ import annotations
-
-import math
 
 import triton
 import triton.language as tl
 
-from rep4ex_kernels._triton_helpers import (
-    ROUTE_DIRECT,
-    ROUTE_SERIES,
-    ROUTE_SPLIT,
-    direct_squares,
-    exponential_remainder,
-    split_squares,
-    weighted_sum,
+from rep4ex_kernels._triton_pairs import largest_of
+from rep4ex_kernels.mmd.triton_combine import combine_rows, linear_part
+from rep4ex_kernels.mmd.triton_prepare import prepare_tile, store_moments
+from rep4ex_kernels.mmd.triton_radial import ONE_BY_ONE
+from rep4ex_kernels.mmd.triton_state import (
+    DISTANCE,
+    TILE,
+    prepare_problem,
+    store_columns,
+    store_state,
+)
+from rep4ex_kernels.mmd.triton_sums import (
+    DIRECT,
+    SERIES,
+    SPLIT,
+    form_of,
+    store_flat_sums,
+    store_row_sums,
 )
 
-# Radial functions. One bandwidth of a Gaussian is told apart because its weight is its value.
-# Where all bandwidths are wide a smooth kernel is one less a multiple of m less a remainder; the
-# remainder is formed without cancellation and summed, and the sum of m comes from moments.
-GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE, GAUSSIAN_SERIES, IMQ_SERIES = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-)
-
-# {kind: (kind of its remainders, slope at zero in units of the rate)}
-SERIES = {
-    GAUSSIAN: (GAUSSIAN_SERIES, math.log(2)),
-    GAUSSIAN_MIXTURE: (GAUSSIAN_SERIES, math.log(2)),
-    IMQ: (IMQ_SERIES, 0.5),
-}
-
-# Squared distances at or below this are zero where a distance is taken: the split form's rounding.
-# Points are scaled so that max |z|^2 is SPLIT_SPREAD there.
-SPLIT_SPREAD = 16.0
-NO_DISTANCE = {ROUTE_SPLIT: SPLIT_SPREAD * 2.0**-19, ROUTE_DIRECT: 1e-36, ROUTE_SERIES: 0.0}
-
-# Largest weight where 1 / |x - y| is a factor of it; half precision ends at 65504.
-WEIGHT_CAP = tl.constexpr(30000.0)
-
-# Above this ratio of max to mean |z|^2 an outlier sets the scale, and the direct form is taken.
-OUTLIER_RATIO = 128.0
-
-KINDS = {"gaussian": GAUSSIAN_MIXTURE, "laplace": LAPLACE, "imq": IMQ}
+USER_TENSORS = ["x_ptr", "y_ptr", "widths_ptr", "grad_x_ptr", "grad_y_ptr"]
+SIZES = [
+    "n", "m", "d", "tiles_x", "tiles_y", "first_parts", "parts", "rows_per_part", "chunks",
+    "first_splits", "splits", "tiles_per_split", "size",
+]  # fmt: skip
 
 
-@triton.jit
-def radial(m, rates_ptr, zero, BANDWIDTHS: tl.constexpr, KIND: tl.constexpr):
-    """Value k and gradient weight c for squared distances m, summed over the bandwidths.
-
-    rates holds (rate, weight) a bandwidth. Distances at or below ``zero`` have no direction.
-    """
-    if KIND == 0:  # GAUSSIAN: the points are scaled, so the rate is one; c is proportional to k
-        value = tl.exp2(m * -1.0)
-        weight = value
-    elif KIND == 4:  # DISTANCE: the sentinel of padding is negative, so it reads as zero
-        apart = m > zero
-        inverse = tl.where(apart, tl.rsqrt(m), 0.0)
-        value = m * inverse
-        weight = inverse
-    else:
-        value = tl.zeros_like(m)
-        weight = tl.zeros_like(m)
-        if KIND == 2:  # LAPLACE
-            inverse = tl.where(m > zero, tl.rsqrt(m), 0.0)
-            m = m * inverse
-        elif KIND >= 5:
-            m = tl.where(m < 8.0, m, 0.0)
-        for b in tl.static_range(BANDWIDTHS):
-            rate = tl.load(rates_ptr + 2 * b)
-            factor = tl.load(rates_ptr + 2 * b + 1)
-            if KIND == 1 or KIND == 2:  # noqa: PLR1714 - GAUSSIAN_MIXTURE, LAPLACE
-                one = tl.exp2(m * rate)
-                weight += one * factor
-            elif KIND == 3:  # IMQ: u = (1 + t)^(-1/2), whose weight is its cube
-                one = tl.rsqrt(1.0 - m * rate)
-                weight += one * one * (one * factor)
-            elif KIND == 5:  # GAUSSIAN_SERIES: 2^-t - 1 + t ln 2
-                t = m * (-1.0 * rate)
-                one = exponential_remainder(t)
-                weight += (one - t * 0.6931471805599453 + 1.0) * factor
-            else:  # IMQ_SERIES: u - 1 + t / 2 = t^2 u^2 (1 + 2 u) / (2 (1 + u)^2)
-                t = m * (-1.0 * rate)
-                u = tl.rsqrt(1.0 + t)
-                ratio = t * u / (1.0 + u)
-                one = ratio * ratio * (0.5 + u)
-                weight += u * u * (u * factor)
-            value += one
-        if KIND == 2:
-            weight = weight * inverse
-    return value, weight
-
-
-@triton.jit
-def differences(plane_ptr, row, col, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr):
-    """z_i - z_j (BLOCK_M, BLOCK_N) for one coordinate."""
-    rows = tl.load(plane_ptr + row + tl.arange(0, BLOCK_M))
-    return rows[:, None] - tl.load(plane_ptr + col + tl.arange(0, BLOCK_N))[None, :]
-
-
-@triton.jit
-def radial_kernel(  # noqa: PLR0912, PLR0915 - one kernel is one function
-    points_ptr, low_ptr, norms_ptr, weights_ptr, rates_ptr, level_ptr,
-    partial_ptr, values_ptr, route_ptr,
-    n_padded, k, batches, first_columns, first_splits, columns_per_split, zero,
-    DIRECT: tl.constexpr, K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr,
-    KIND: tl.constexpr, BANDWIDTHS: tl.constexpr, FLAT: tl.constexpr, ROUTE: tl.constexpr,
-    CHUNK: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
+@triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=USER_TENSORS)
+def moments_kernel(
+    x_ptr, y_ptr, moments_ptr, n, m, d, first_parts, parts, rows_per_part,
+    D: tl.constexpr, ROWS: tl.constexpr,
 ):  # fmt: skip
-    """Sums over one split of the columns: partial of (c - a) weights, values of k - g.
+    """Grid (batches, parts of x, then of y, chunks of D columns)."""
+    batch = tl.program_id(0).to(tl.int64)
+    part = tl.program_id(1)
+    column = tl.program_id(2) * D
+    x_ptr += batch * n * d
+    y_ptr += batch * m * d
+    moments_ptr += (batch * parts + part) * 2 * d
+    if part < first_parts:
+        start = part * rows_per_part
+        stop = tl.minimum(start + rows_per_part, n)
+        store_moments(x_ptr, x_ptr, moments_ptr, start, stop, column, d, D, ROWS)
+    else:
+        start = (part - first_parts) * rows_per_part
+        stop = tl.minimum(start + rows_per_part, m)
+        store_moments(y_ptr, x_ptr, moments_ptr, start, stop, column, d, D, ROWS)
 
-    FLAT kernels, of a distance in one or two dimensions, sum c (z_i - z_j) directly: there close
-    pairs are many and c too large for a difference of sums. The values hold three planes: the sum
-    of k - g and, in flat kernels, those directions. For an unrolled direct Gaussian the first plane
-    is zero, its sum of k being the last column of the weighted sums.
 
-    level holds a and the m of coincident points.
+@triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=USER_TENSORS)
+def prepare_kernel(
+    x_ptr, y_ptr, widths_ptr, moments_ptr, state_ptr, rates_ptr,
+    columns_ptr, planar_ptr, norms_ptr, weights_ptr, largest_ptr,
+    n, m, d, tiles_x, tiles_y, first_parts, parts, chunks, size,
+    UNBIASED: tl.constexpr, KIND: tl.constexpr, Q: tl.constexpr, QP: tl.constexpr,
+    FLAT: tl.constexpr, K: tl.constexpr, W: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr,
+):  # fmt: skip
+    """Grid (batches, tiles of x, then of y)."""
+    batch = tl.program_id(0).to(tl.int64)
+    tile = tl.program_id(1)
+    n_padded = (tiles_x + tiles_y) * TILE
+    x_ptr += batch * n * d
+    y_ptr += batch * m * d
+    moments_ptr += batch * parts * 2 * d
+    widths_ptr += batch * Q
+    scale, mean, own_x, own_y, apart = prepare_problem(
+        moments_ptr, widths_ptr, x_ptr, first_parts, parts, n, m, d, KIND, Q, QP, D
+    )
+    if tile == 0:
+        state_ptr += batch * size
+        store_state(
+            widths_ptr, rates_ptr + batch * 4 * Q, state_ptr, scale, mean, own_x, own_y, apart,
+            n, m, UNBIASED, KIND, Q, QP,
+        )  # fmt: skip
+        store_columns(moments_ptr, x_ptr, state_ptr, first_parts, parts, n, m, d, scale, D)
+    points_ptr = x_ptr
+    first = tile * TILE
+    count = n
+    if tile >= tiles_x:
+        points_ptr = y_ptr
+        first = (tile - tiles_x) * TILE
+        count = m
+    prepare_tile(
+        points_ptr, x_ptr, moments_ptr, scale, tile, first, count,
+        columns_ptr + batch * n_padded * K, planar_ptr + batch * n_padded * d,
+        norms_ptr + batch * n_padded, weights_ptr + batch * chunks * n_padded * W,
+        largest_ptr + batch * (tiles_x + tiles_y),
+        first_parts, parts, n_padded, n, m, d, chunks, KIND, FLAT, K, W, D, ROWS,
+    )  # fmt: skip
 
-    Grid (batches * n_padded / BLOCK_M, splits, chunks of weight columns). The first
-    ``first_splits`` splits cover the ``first_columns`` columns of x, the others those of y.
-    """
-    tiles = n_padded // BLOCK_M
-    batch = (tl.program_id(0) // tiles).to(tl.int64)
-    row = (tl.program_id(0) % tiles) * BLOCK_M
+
+@triton.jit
+def pair_sums(
+    state_ptr, rates_ptr, columns_ptr, planar_ptr, norms_ptr, weights_ptr, largest_ptr,
+    out_ptr, sums_ptr, row, start, stop, last, tiles, n_padded, d, ones, keeps,
+    KIND: tl.constexpr, Q: tl.constexpr, FLAT: tl.constexpr, UNROLLED: tl.constexpr,
+    K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr, WAY: tl.constexpr,
+    FORMS: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """The row sums of one tile of rows over some columns, in the form that suits the tile."""
+    own = tl.load(largest_ptr + row // TILE)
+    largest = largest_of(largest_ptr, tiles, 128)
+    form = form_of(own, largest, state_ptr, d, KIND, K, PRECISE)
+    if FLAT:
+        if form == DIRECT and (DIRECT & FORMS) != 0:
+            store_flat_sums(
+                planar_ptr, rates_ptr, state_ptr, out_ptr, sums_ptr, row, start, stop, last,
+                n_padded, DIRECT, KIND, Q, UNROLLED, W, PRECISE, BLOCK_M, BLOCK_D,
+            )  # fmt: skip
+        if form == SERIES and (SERIES & FORMS) != 0:
+            store_flat_sums(
+                planar_ptr, rates_ptr, state_ptr, out_ptr, sums_ptr, row, start, stop, last,
+                n_padded, SERIES, KIND, Q, UNROLLED, W, PRECISE, BLOCK_M, BLOCK_D,
+            )  # fmt: skip
+    else:
+        if form == SPLIT and K > 0 and (SPLIT & FORMS) != 0:
+            store_row_sums(
+                columns_ptr, planar_ptr, norms_ptr, weights_ptr, rates_ptr, state_ptr, out_ptr,
+                sums_ptr, own, row, start, stop, last, n_padded, d, ones, keeps,
+                SPLIT, KIND, Q, UNROLLED, K, W, PRECISE, WAY, BLOCK_M, BLOCK_N,
+            )  # fmt: skip
+        if form == DIRECT and (DIRECT & FORMS) != 0:
+            store_row_sums(
+                columns_ptr, planar_ptr, norms_ptr, weights_ptr, rates_ptr, state_ptr, out_ptr,
+                sums_ptr, own, row, start, stop, last, n_padded, d, ones, keeps,
+                DIRECT, KIND, Q, UNROLLED, K, W, PRECISE, ONE_BY_ONE, BLOCK_M, BLOCK_D,
+            )  # fmt: skip
+        if form == SERIES and KIND != DISTANCE and (SERIES & FORMS) != 0:
+            store_row_sums(
+                columns_ptr, planar_ptr, norms_ptr, weights_ptr, rates_ptr, state_ptr, out_ptr,
+                sums_ptr, own, row, start, stop, last, n_padded, d, ones, keeps,
+                SERIES, KIND, Q, UNROLLED, K, W, PRECISE, WAY, BLOCK_M, BLOCK_D,
+            )  # fmt: skip
+
+
+@triton.jit(do_not_specialize=SIZES)
+def pair_kernel(
+    state_ptr, rates_ptr, columns_ptr, planar_ptr, norms_ptr, weights_ptr, largest_ptr,
+    weighted_ptr, sums_ptr,
+    n, m, d, tiles_x, tiles_y, first_splits, splits, tiles_per_split, size,
+    KIND: tl.constexpr, Q: tl.constexpr, FLAT: tl.constexpr, UNROLLED: tl.constexpr,
+    K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr, WAY: tl.constexpr,
+    FORMS: tl.constexpr, BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr,
+):  # fmt: skip
+    """Grid (batches * tiles of rows, splits of the columns of x, then of y, chunks of weights)."""
+    tiles = tiles_x + tiles_y
+    n_padded = tiles * TILE
+    row_tiles = tiles * (TILE // BLOCK_M)
+    batch = (tl.program_id(0) // row_tiles).to(tl.int64)
+    row = (tl.program_id(0) % row_tiles) * BLOCK_M
     split = tl.program_id(1)
-    if tl.load(route_ptr + batch) != ROUTE:
+    chunk = tl.program_id(2)
+    chunks = tl.num_programs(2)
+    first_columns = tiles_x * TILE
+    # Tiles of rows that are padding altogether have nothing to sum.
+    if row >= tl.where(row < first_columns, n, first_columns + m):
         return
-    rows = tl.arange(0, BLOCK_M)
-    wide = tl.arange(0, W)
-    chunk = batch * tl.num_programs(2) + tl.program_id(2)
-    norms_ptr += batch * n_padded
-    weights_ptr += chunk * n_padded * W
-    rates_ptr += batch * 2 * BANDWIDTHS
-    level = tl.load(level_ptr + 2 * batch)
-    if DIRECT:
-        points_ptr += batch * n_padded * k
-        coincident = tl.load(level_ptr + 2 * batch + 1)
-    else:
-        points_ptr += batch * n_padded * K
-        low_ptr += batch * n_padded * K
-        offsets = (row + rows)[:, None] * K + tl.arange(0, K)[None, :]
-        row_high = tl.load(points_ptr + offsets)
-        row_low = tl.load(low_ptr + offsets)
-        row_norms = tl.load(norms_ptr + row + rows)
-    if split < first_splits:
-        start = split * columns_per_split
-        stop = tl.minimum(start + columns_per_split, first_columns)
-    else:
-        start = first_columns + (split - first_splits) * columns_per_split
-        stop = tl.minimum(start + columns_per_split, n_padded)
-    total = tl.zeros((BLOCK_M, W), tl.float32)
-    value_total = tl.zeros((BLOCK_M,), tl.float32)
-    # Flat kernels add tiles and reduce each of these once, after the loop.
-    values = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    first = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    second = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    for begin in range(start, stop, CHUNK):
-        part = tl.zeros((BLOCK_M, W), tl.float32)
-        value_part = tl.zeros((BLOCK_M,), tl.float32)
-        for col in range(begin, tl.minimum(begin + CHUNK, stop), BLOCK_N):
-            if DIRECT:
-                m = direct_squares(
-                    points_ptr, norms_ptr, row, col, n_padded, k, K, BLOCK_M, BLOCK_N
-                )
-            else:
-                m = split_squares(
-                    row_high, row_low, row_norms, points_ptr, low_ptr, norms_ptr, col, K, BLOCK_N
-                )
-            value, weight = radial(m, rates_ptr, zero, BANDWIDTHS, KIND)
-            if not FLAT and (KIND == 2 or KIND == 4):  # noqa: PLR1714
-                weight = tl.minimum(weight, WEIGHT_CAP)  # 1 / |x - y| has no bound, float16 has one
-            if KIND != 0:
-                if KIND < 5:
-                    value -= level
-            elif not (DIRECT and K > 0):  # unrolled direct Gaussians are narrow: their level is 0
-                value -= level
-                weight = value
-                if DIRECT:  # coincident points have no direction, and a narrow kernel little else
-                    weight = tl.where(m > coincident, value, 0.0)
-            if FLAT:
-                values += value
-                first += weight * differences(points_ptr, row, col, BLOCK_M, BLOCK_N)
-                if K == 2:
-                    plane = points_ptr + n_padded
-                    second += weight * differences(plane, row, col, BLOCK_M, BLOCK_N)
-            else:
-                columns = (col + tl.arange(0, BLOCK_N))[:, None] * W + wide[None, :]
-                weights = tl.load(weights_ptr + columns)
-                part = weighted_sum(weight, weights, part, PRECISE)
-                if not (DIRECT and K > 0 and KIND == 0):
-                    value_part += tl.sum(value, 1)
-        total += part
-        value_total += value_part
-    slot = split.to(tl.int64) * batches * tl.num_programs(2) + chunk
-    out = partial_ptr + (slot * n_padded + row) * W
-    tl.store(out + rows[:, None] * W + wide[None, :], total)
-    if tl.program_id(2) == 0:
-        sums_ptr = values_ptr + 3 * (split.to(tl.int64) * batches + batch) * n_padded + row + rows
-        if FLAT:
-            value_total = tl.sum(values, 1)
-        tl.store(sums_ptr, value_total)
-        tl.store(sums_ptr + n_padded, tl.sum(first, 1))
-        tl.store(sums_ptr + 2 * n_padded, tl.sum(second, 1))
+    start = split * tiles_per_split * TILE
+    stop = tl.minimum(start + tiles_per_split * TILE, first_columns)
+    last = n
+    if split >= first_splits:
+        start = first_columns + (split - first_splits) * tiles_per_split * TILE
+        stop = tl.minimum(start + tiles_per_split * TILE, n_padded)
+        last = first_columns + m
+    pair_sums(
+        state_ptr + batch * size, rates_ptr + batch * 4 * Q,
+        columns_ptr + batch * n_padded * K, planar_ptr + batch * n_padded * d,
+        norms_ptr + batch * n_padded, weights_ptr + (batch * chunks + chunk) * n_padded * W,
+        largest_ptr + batch * tiles,
+        weighted_ptr + ((batch * splits + split) * chunks + chunk) * n_padded * W,
+        sums_ptr + (batch * splits + split) * n_padded,
+        row, start, stop, last, tiles, n_padded, d, d % (W // 2), chunk == chunks - 1,
+        KIND, Q, FLAT, UNROLLED, K, W, PRECISE, WAY, FORMS, BLOCK_M, BLOCK_N, BLOCK_D,
+    )  # fmt: skip
+
+
+@triton.jit
+def combined_rows(
+    x_ptr, y_ptr, grad_x_ptr, grad_y_ptr, state_ptr, largest_ptr, weighted_ptr, sums_ptr, place,
+    n, m, d, tiles_x, tiles, chunks, first_splits, splits, weighted_stride, sums_stride,
+    UNBIASED: tl.constexpr, KIND: tl.constexpr, Q: tl.constexpr, FLAT: tl.constexpr,
+    K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr,
+):  # fmt: skip
+    """Gradients of ROWS padded rows from ``place`` on, and their part of the value."""
+    largest = largest_of(largest_ptr, tiles, 128)
+    own = tl.load(largest_ptr + place // TILE)
+    form = form_of(own, largest, state_ptr, d, KIND, K, PRECISE)
+    sample = tl.where(place < tiles_x * TILE, 0, 1)
+    points_ptr = x_ptr
+    grad_ptr = grad_x_ptr
+    first = place
+    if sample == 1:
+        points_ptr = y_ptr
+        grad_ptr = grad_y_ptr
+        first = place - tiles_x * TILE
+    value = combine_rows(
+        points_ptr, grad_ptr, state_ptr, weighted_ptr, sums_ptr, sample, form, first, place,
+        n, m, d, tiles * TILE, chunks, first_splits, splits, weighted_stride, sums_stride,
+        UNBIASED, KIND, Q, FLAT, K, W, D, ROWS,
+    )  # fmt: skip
+    if place == 0:
+        value += linear_part(state_ptr, form, KIND, Q)
+    return value
+
+
+@triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=USER_TENSORS)
+def combine_kernel(
+    x_ptr, y_ptr, grad_x_ptr, grad_y_ptr, state_ptr, largest_ptr, weighted_ptr, sums_ptr,
+    values_ptr, n, m, d, tiles_x, tiles_y, chunks, first_splits, splits, size,
+    UNBIASED: tl.constexpr, KIND: tl.constexpr, Q: tl.constexpr, FLAT: tl.constexpr,
+    K: tl.constexpr, W: tl.constexpr, PRECISE: tl.constexpr, D: tl.constexpr, ROWS: tl.constexpr,
+):  # fmt: skip
+    """Grid (batches, blocks of ROWS padded rows): values (batches, blocks) float64."""
+    batch = tl.program_id(0).to(tl.int64)
+    block = tl.program_id(1)
+    tiles = tiles_x + tiles_y
+    n_padded = tiles * TILE
+    value = combined_rows(
+        x_ptr + batch * n * d, y_ptr + batch * m * d,
+        grad_x_ptr + batch * n * d, grad_y_ptr + batch * m * d,
+        state_ptr + batch * size, largest_ptr + batch * tiles,
+        weighted_ptr + batch * splits * chunks * n_padded * W, sums_ptr + batch * splits * n_padded,
+        block * ROWS, n, m, d, tiles_x, tiles, chunks, first_splits, splits,
+        chunks.to(tl.int64) * n_padded * W, n_padded.to(tl.int64),
+        UNBIASED, KIND, Q, FLAT, K, W, PRECISE, D, ROWS,
+    )  # fmt: skip
+    tl.store(values_ptr + batch * tl.num_programs(1) + block, value)

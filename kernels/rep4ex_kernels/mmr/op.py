@@ -74,7 +74,8 @@ def mmr_penalty(
             a tensor that broadcasts to the leading dimensions.
         statistic: "v", or "u", from which the noise's own contribution is left out; it may be
             negative.
-        precision: "precise" (value to 1e-5, gradient to 1e-4 in float32) or "fast" (1e-4, 1e-3).
+        precision: "precise" (value to 1e-5, gradient to 1e-4 in float32) or "fast" (1e-3 for both;
+            1e-4 for values on a CPU).
         backend: "torch", "numba", "triton" or "reference" (dense, float64); None: the dispatch.
 
     Returns:

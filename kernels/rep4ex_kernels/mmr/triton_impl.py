@@ -101,7 +101,7 @@ def penalty_pass(
     precise = check_precision(precision, n)
     partial, splits = _pairs(prepared, state, bandwidth, layout, precise)
     product, values, of_product = _combine(
-        actions, state, bandwidth, prepared, partial, splits, layout, moments.shape
+        actions, state, bandwidth, prepared, partial, splits, layout, precise, moments.shape
     )
     value = values.sum((1, 2), dtype=torch.float32)
     return Penalty(value, product, of_product, state)
@@ -222,6 +222,7 @@ def _combine(
     partial: Tensor,
     splits: int,
     layout: Layout,
+    precise: bool,
     shape: Geometry | None,
 ) -> tuple[Tensor, Tensor, Moments]:
     """U (B, n, columns), partial values (B, chunks, parts) over n^2, and the moments of U.
@@ -248,8 +249,8 @@ def _combine(
         product, values, cross, squares,
         layout.tiles, batches, splits, per_part, n, k, layout.columns, layout.per_chunk,
         sizes.width, state.shape[1], 1 / n**2,
-        MOMENTS=shape is not None, W=layout.terms, HEIGHT=sizes.height, D=layout.tile,
-        BLOCK_R=32 if shape is None else shape.block, BLOCK=BLOCK,
+        MOMENTS=shape is not None, PRECISE=precise, W=layout.terms, HEIGHT=sizes.height,
+        D=layout.tile, BLOCK_R=32 if shape is None else shape.block, BLOCK=BLOCK,
         num_warps=config.num_warps, num_stages=config.num_stages,
     )  # fmt: skip
     return product, values, Moments(cross, squares, True, sizes)
@@ -262,9 +263,8 @@ def kernel_product(
     """U (B, n, d) = sum_j exp(-|p_i - p_j|^2 / (2 bandwidth^2)) v_j, in the dtype of the values.
 
     points (B, n, k) centred, float32; values (B, n, d), float32 or, where what is made of U
-    cancels, float64; both contiguous; bandwidth (B,). Fast mode rounds K less its tangent to half
-    precision: 1e-3 of the gradient, 1e-4 of the penalty where the values depend on the points, up
-    to 1e-3 of a penalty that is at its noise level.
+    cancels, float64; both contiguous; bandwidth (B,). Fast mode rounds K less its tangent, but for
+    its diagonal, to half precision.
     """
     check_float32(points=points)
     if values.dtype != torch.float64:
@@ -283,7 +283,7 @@ def kernel_product(
     squares = values.double().square().sum(1)
     prepared = _prepare(points, values, state, width, squares, layout)
     partial, splits = _pairs(prepared, state, width, layout, precise)
-    product, _, _ = _combine(points, state, width, prepared, partial, splits, layout, None)
+    product, _, _ = _combine(points, state, width, prepared, partial, splits, layout, precise, None)
     return (product + _tangent_product(points, values, width, prepared, state)).to(values.dtype)
 
 

@@ -308,11 +308,14 @@ def pair_kernel(
 @triton.jit
 def combine_part(
     actions_ptr, state_ptr, weights_ptr, partial_ptr, scales_ptr, product_ptr, values_ptr,
-    unit, part, start, stop, stride, splits, n, k, columns, column, per_chunk, factor, cross_ptr,
-    squares_ptr, width, MOMENTS: tl.constexpr, W: tl.constexpr, HEIGHT: tl.constexpr,
+    unit, rest, part, start, stop, stride, splits, n, k, columns, column, per_chunk, factor,
+    cross_ptr, squares_ptr, width, MOMENTS: tl.constexpr, W: tl.constexpr, HEIGHT: tl.constexpr,
     D: tl.constexpr, BLOCK_R: tl.constexpr,
 ):  # fmt: skip
-    """Rows of U from the partial sums; their moments with [1, A], and <r, U>."""
+    """Rows of U from the partial sums; their moments with [1, A], and <r, U>.
+
+    ``rest`` is what the diagonal of the kernel lost when it was rounded.
+    """
     within = tl.arange(0, D)
     present = (within < per_chunk) & (column + within < columns)
     feature = tl.arange(0, HEIGHT)
@@ -332,13 +335,13 @@ def combine_part(
             at = partial_ptr + split * stride + place
             sums += tl.load(at, mask=mask, other=0.0).to(tl.float64)
             sums += tl.load(at + per_chunk, mask=mask, other=0.0).to(tl.float64)
-        product = (sums * unit / scales[None, :]).to(tl.float32)
+        own = tl.load(weights_ptr + place, mask=mask, other=0.0).to(tl.float64)
+        own += tl.load(weights_ptr + place + per_chunk, mask=mask, other=0.0).to(tl.float64)
+        product = ((sums + rest * own) * unit / scales[None, :]).to(tl.float32)
         out = product_ptr + rows[:, None] * columns + (column + within)[None, :]
         tl.store(out, product, mask=mask)
         product = product.to(tl.float64)
-        residual = tl.load(weights_ptr + place, mask=mask, other=0.0).to(tl.float64)
-        residual += tl.load(weights_ptr + place + per_chunk, mask=mask, other=0.0).to(tl.float64)
-        value += tl.sum(residual / scales[None, :] * product, 0)
+        value += tl.sum(own / scales[None, :] * product, 0)
         if MOMENTS:
             a = shifted_rows(actions_ptr, centre, rows, inside, k, HEIGHT)
             total += tl.sum(a[:, :, None] * product[None, :, :], axis=1)
@@ -359,8 +362,8 @@ def combine_kernel(
     actions_ptr, state_ptr, bandwidth_ptr, largest_ptr, weights_ptr, partial_ptr, scales_ptr,
     product_ptr, values_ptr, cross_ptr, squares_ptr,
     tiles, batches, splits, rows_per_part, n, k, columns, per_chunk, width, size, factor,
-    MOMENTS: tl.constexpr, W: tl.constexpr, HEIGHT: tl.constexpr, D: tl.constexpr,
-    BLOCK_R: tl.constexpr, BLOCK: tl.constexpr,
+    MOMENTS: tl.constexpr, PRECISE: tl.constexpr, W: tl.constexpr, HEIGHT: tl.constexpr,
+    D: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Grid (batches, parts, chunks)."""
     batch = tl.program_id(0).to(tl.int64)
@@ -371,13 +374,19 @@ def combine_kernel(
     padded = tiles * BLOCK
     state_ptr += batch * size
     mean, _ = mean_exponent(state_ptr, tl.load(bandwidth_ptr + batch))
-    shift, _, gain = tangent(mean, largest_of(largest_ptr + batch * tiles, tiles, 256))
+    shift, slope, gain = tangent(mean, largest_of(largest_ptr + batch * tiles, tiles, 256))
+    rest = 0.0
+    if not PRECISE:
+        # One number for the whole diagonal, so its rounding does not average out as the others'
+        # does. That of a series is zero.
+        own = tl.exp2(shift) - slope * shift
+        rest = tl.where(gain == 1.0, own - own.to(tl.float16).to(tl.float32), 0.0)
     start = part * rows_per_part
     combine_part(
         actions_ptr + batch * n * k, state_ptr, weights_ptr + chunk * padded * W,
         partial_ptr + chunk * padded * W, scales_ptr + batch * columns,
         product_ptr + batch * n * columns, values_ptr + chunk * parts + part,
-        (tl.exp2(-shift) / gain).to(tl.float64), part, start,
+        (tl.exp2(-shift) / gain).to(tl.float64), rest, part, start,
         tl.minimum(start + rows_per_part, n), batches.to(tl.int64) * chunks * padded * W, splits,
         n, k, columns, tl.program_id(2) * per_chunk, per_chunk, factor,
         cross_ptr + batch * parts * HEIGHT * width, squares_ptr + batch * parts * width, width,

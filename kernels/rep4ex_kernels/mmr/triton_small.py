@@ -120,7 +120,7 @@ def whole_kernel(
         start = part * rows_per_part
         combine_part(
             actions_ptr, state_ptr, weights_ptr, partial_ptr, scales_ptr,
-            product_ptr + batch * n * d, values_ptr + batch * parts + part, unit, part, start,
+            product_ptr + batch * n * d, values_ptr + batch * parts + part, unit, 0.0, part, start,
             tl.minimum(start + rows_per_part, n), padded * W, 1, n, k, d, 0, d, factor,
             cross_ptr, squares_ptr, width, True, W, HEIGHT, D, BLOCK_T,
         )  # fmt: skip

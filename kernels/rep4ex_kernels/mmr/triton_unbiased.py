@@ -207,7 +207,9 @@ def unbiased_pass(
     prepared = _prepare(actions, representation, state, bandwidth, moments, layout)
     precise = check_precision(precision, n)
     partial, splits = _pairs(prepared, state, bandwidth, layout, precise)
-    product, _, _ = _combine(actions, state, bandwidth, prepared, partial, splits, layout, None)
+    product, _, _ = _combine(
+        actions, state, bandwidth, prepared, partial, splits, layout, precise, None
+    )
     q = power_of_two(k + 1, 2)
     parts, sizes, constants = _division(moments.shape, layout, n, k, d, state)
     values = scratch((batches, parts), actions, torch.float64)

@@ -8,30 +8,55 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rep4ex_kernels.offline.amdgcn import Assembly
+from rep4ex_kernels.offline.case import Case
 from rep4ex_kernels.offline.compiling import Compiled
-from rep4ex_kernels.offline.model import ARCHITECTURES, Estimate, tiles_a_pass
+from rep4ex_kernels.offline.model import (
+    ARCHITECTURES,
+    REGISTER_FILE,
+    TENSOR_MEMORY_COLUMNS,
+    Estimate,
+    resident_warps,
+    tiles_a_pass,
+)
 from rep4ex_kernels.offline.sass import MachineCode
 
-TENSOR_MEMORY_COLUMNS = 512
-REGISTER_FILE = 65536
 AMD_SHARED_LIMIT = 65536
 SPECIAL_OPCODES = ("MUFU.EX2", "MUFU.RSQ", "MUFU.SQRT", "MUFU.RCP", "MUFU.LG2")
 
 
 def violations(compiled: Compiled, estimate: Estimate | None) -> list[str]:
     """Everything that is wrong with a compiled case; empty for a sound one."""
+    found = list(check_specialisation(compiled.case))
     if compiled.assembly is not None:
-        return list(check_assembly(compiled, compiled.assembly))
-    found = list(check_stub(compiled))
+        return found + list(check_assembly(compiled, compiled.assembly))
+    stub = list(check_stub(compiled))
+    found += stub
     code = compiled.code
-    if found or code is None:
+    if stub or code is None:
         return found  # the numbers of a stub mean nothing
     found += check_spills(code)
     found += check_capacity(compiled, code)
+    found += check_occupancy(compiled, code)
     found += check_plan(compiled, code)
     if estimate is not None:
         found += check_ratio(compiled, estimate)
     return found
+
+
+def check_specialisation(case: Case) -> Iterator[str]:
+    """No number is looked at when a kernel is launched: its variants are told apart by constants.
+
+    The launcher takes a compiled kernel by its constants alone, so a variant that Triton compiled
+    for a size of 1, or for a multiple of 16, would be launched for other sizes too.
+    """
+    looked_at = [
+        parameter.name
+        for parameter in case.kernel.params
+        if case.signature.get(parameter.name, "*").startswith("i")
+        and not parameter.do_not_specialize
+    ]
+    if looked_at:
+        yield f"specialisation: expected none of numbers, found that of {', '.join(looked_at)}"
 
 
 def check_stub(compiled: Compiled) -> Iterator[str]:
@@ -64,9 +89,22 @@ def check_capacity(compiled: Compiled, code: MachineCode) -> Iterator[str]:
         yield f"shared memory: expected at most {limit} bytes, found {compiled.shared_bytes}"
 
 
+def check_occupancy(compiled: Compiled, code: MachineCode) -> Iterator[str]:
+    """As many warps fit a multiprocessor as the launch counts on."""
+    expected = compiled.case.resident_warps
+    found = resident_warps(compiled, code.registers, ARCHITECTURES[compiled.target])
+    if found < expected:
+        yield (
+            f"occupancy: expected room for {expected} warps a multiprocessor, found {found} "
+            f"({code.registers} registers a thread, {compiled.shared_bytes} bytes of shared memory)"
+        )
+
+
 def check_plan(compiled: Compiled, code: MachineCode) -> Iterator[str]:
     """The innermost loop holds the planned special-function results and tensor-core products."""
     case = compiled.case
+    if not case.pairs:
+        return
     tiles = tiles_a_pass(compiled, code)
     if case.special is not None:
         results = sum(code.count(op) for op in SPECIAL_OPCODES) * 32 * case.num_warps
@@ -85,11 +123,12 @@ def check_plan(compiled: Compiled, code: MachineCode) -> Iterator[str]:
 
 
 def check_ratio(compiled: Compiled, estimate: Estimate) -> Iterator[str]:
-    """The predicted bound stays near the floor, on sm_90."""
+    """The throughput stays near the floor, on sm_90: no work that the plan does not have."""
     cap = compiled.case.ratio_cap
-    if cap is not None and compiled.target == "sm_90" and estimate.ratio > cap:
+    found = estimate.over_floor(estimate.throughput)
+    if cap is not None and compiled.target == "sm_90" and found > cap:
         yield (
-            f"bound: expected at most {cap:g} times the floor, predicted {estimate.ratio:.2f} "
+            f"throughput: expected at most {cap:g} times the floor, predicted {found:.2f} "
             f"({estimate.limit}, {estimate.issue_slots:.1f} issue slots for 32 pairs)"
         )
 

@@ -65,15 +65,24 @@ def compile_cases(cases: Sequence[Case], target: str) -> list[Compiled | Excepti
 def _compile(case: Case, target: str) -> Any:
     kernel = case.kernel
     signature = {n: case.signature.get(n, "constexpr") for n in kernel.arg_names}
-    # What the launcher derives from real arguments: aligned pointers and padded sizes.
-    aligned = {
-        (i,): [["tt.divisibility", 16]]
-        for i, name in enumerate(kernel.arg_names)
-        if signature[name].startswith("*") or name in case.aligned
-    }
-    source = ASTSource(kernel, signature, {**case.constants}, aligned)
+    source = ASTSource(kernel, signature, {**case.constants}, _attributes(case, signature))
     options = {"num_warps": case.num_warps, "num_stages": case.num_stages}
     return triton.compile(source, target=_target(target), options=options)
+
+
+def _attributes(case: Case, signature: dict[str, str]) -> dict[tuple[int], Any]:
+    """What a launch says of its arguments: pointers are multiples of 16 bytes.
+
+    But for those that the kernel declares not to be looked at, which may come from a user.
+    """
+    known = {}
+    for position, parameter in enumerate(case.kernel.params):
+        pointer = signature[parameter.name].startswith("*")
+        if pointer and not parameter.do_not_specialize_on_alignment:
+            known[position,] = [["tt.divisibility", 16]]
+        if parameter.name in case.aligned:
+            known[position,] = [["tt.divisibility", 16]]
+    return known
 
 
 def _target(name: str) -> Any:

@@ -13,7 +13,7 @@ from rep4ex_kernels.offline.case import Case
 from rep4ex_kernels.offline.cases import all_cases
 from rep4ex_kernels.offline.checks import violations
 from rep4ex_kernels.offline.compiling import Compiled, compile_cases
-from rep4ex_kernels.offline.model import ARCHITECTURES, estimate
+from rep4ex_kernels.offline.model import ARCHITECTURES, SPECIAL_LANES, estimate, resident_warps
 from rep4ex_kernels.offline.selection import essential
 
 
@@ -28,7 +28,9 @@ class Row:
 
 
 HEADER = (
-    "registers", "shared", "tensor", "special", "issue", "bound", "limit", "floor", "ratio", "ps",
+    "registers", "shared", "tensor", "warps", "special", "issue", "throughput", "limit", "latency",
+    "floor", "throughput / floor", "larger / floor", "in step / floor",
+    "ps",
 )  # fmt: skip
 
 
@@ -51,21 +53,30 @@ def _row(case: Case, target: str, compiled: Compiled | Exception) -> Row:
     code, assembly = compiled.code, compiled.assembly
     registers = str(code.registers if code else assembly.registers if assembly else "")
     columns: tuple[str, ...] = (registers, str(compiled.shared_bytes))
-    if code is None or case.special is None:
-        columns += ("" if code is None else str(compiled.tensor_memory_columns),)
+    if code is None:
         columns += ("",) * (len(HEADER) - len(columns))
         return Row(case.name, target, columns, tuple(violations(compiled, None)))
     architecture = ARCHITECTURES[target]
+    warps = resident_warps(compiled, code.registers, architecture)
+    columns += (str(compiled.tensor_memory_columns), str(warps))
+    if case.special is None:
+        columns += ("",) * (len(HEADER) - len(columns))
+        return Row(case.name, target, columns, tuple(violations(compiled, None)))
     judged = estimate(compiled, code, architecture)
+    # In units of one special-function result.
+    cycles = judged.bounds["special"], judged.throughput, judged.latency, judged.floor
+    special, throughput, latency, floor = (f"{c * SPECIAL_LANES:.2f}" for c in cycles)
     known = judged.floor > 0
     columns += (
-        str(compiled.tensor_memory_columns),
-        f"{judged.bounds['special'] * 16:.2f}",
+        special,
         f"{judged.issue_slots:.2f}",
-        f"{judged.bound:.2f}",
+        throughput,
         judged.limit,
-        f"{judged.floor * 16:.2f}" if known else "",
-        f"{judged.ratio:.2f}" if known else "",
+        latency,
+        floor if known else "",
+        f"{judged.over_floor(judged.throughput):.2f}" if known else "",
+        f"{judged.over_floor(judged.predicted):.2f}" if known else "",
+        f"{judged.over_floor(judged.in_step):.2f}" if known else "",
         f"{judged.picoseconds(architecture):.3f}",
     )
     return Row(case.name, target, columns, tuple(violations(compiled, judged)))
@@ -74,7 +85,7 @@ def _row(case: Case, target: str, compiled: Compiled | Exception) -> Row:
 def run(targets: Sequence[str], only: str, processes: int, quick: bool = False) -> list[Row]:
     """Rows of all cases whose name contains ``only``, compiled in a temporary cache.
 
-    ``quick`` compiles the cases that cover every row of the table, kernel, mode and cap.
+    ``quick`` compiles those of ``selection``.
     """
     jobs = []
     for target in targets:

@@ -84,14 +84,23 @@ class MachineCode:
         for instruction in self.loop:
             if instruction.base == "HMMA":  # one warp: HMMA.16816 is 16 x 8 x 16
                 total += 16 * 8 * (16 if ".16816" in instruction.opcode else 8) * num_warps
-            elif shape := _WARPGROUP_SHAPE.search(instruction.opcode):  # four warps
-                total += math.prod(int(size) for size in shape.groups()) * num_warps // 4
+            elif instruction.base == "HGMMA":  # four warps
+                total += math.prod(warpgroup_shape(instruction)) * num_warps // 4
         return total
 
     @property
     def spill_instructions(self) -> int:
         """Loads and stores of local memory."""
         return sum(i.base in ("LDL", "STL") for i in self.instructions)
+
+
+def warpgroup_shape(instruction: Instruction) -> tuple[int, int, int]:
+    """Rows, columns and depth of a product that four warps make together."""
+    shape = _WARPGROUP_SHAPE.search(instruction.opcode)
+    if shape is None:
+        raise ValueError(f"HGMMA: expected a shape such as 64x64x16, received {instruction.opcode}")
+    m, n, k = (int(size) for size in shape.groups())
+    return m, n, k
 
 
 def tool(name: str) -> Path:
@@ -177,7 +186,7 @@ def innermost_loop(instructions: tuple[Instruction, ...]) -> tuple[Instruction, 
             # Waits stand behind the end of the kernel and jump back into the middle of a loop.
             if not any(i.base == "EXIT" for i in body):
                 bodies.append(body)
-    for keys in (("MUFU",), ("FFMA", "FFMA2", "DFMA", "DMMA")):
+    for keys in (("MUFU",), ("FFMA", "FFMA2", "DFMA", "DMUL", "DMMA")):
         counts = [sum(i.base in keys for i in body) for body in bodies]
         if counts and max(counts) > 1:
             # More than one: a lone MUFU is a division or a root outside the tile.

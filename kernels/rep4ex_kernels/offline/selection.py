@@ -1,41 +1,46 @@
-"""Which cases the quick gate compiles: few, but every row, kernel, mode and cap."""
+"""Which cases the quick gate compiles: few, and of the commonest sizes where there is a choice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from rep4ex_kernels.offline.case import Case
-from rep4ex_kernels.offline.compiling import AMD_TARGETS
+
+# The target on which every mode of every kernel is compiled. On the others each kernel is.
+FULLEST = "sm_90"
 
 # Constants of a kernel that are sizes; the others choose what it does.
-_SIZES = {"K", "W", "BLOCK", "BLOCK_M", "BLOCK_N", "D", "CHUNK", "ROUTE"}
+SIZES = {
+    "K", "W", "F", "D", "T", "Q", "QP", "KX", "KY", "HEIGHT", "ROWS", "CHUNK", "CHUNKS", "UNROLLED",
+    "UX", "UY", "BLOCK", "BLOCK_M", "BLOCK_N", "BLOCK_D", "BLOCK_R", "BLOCK_T",
+}  # fmt: skip
 
 
 def coverage(case: Case, target: str) -> set[tuple[object, ...]]:
-    """What compiling a case for a target shows: its variant, and its row where it has one.
-
-    AMD has one row for all kernels. On sm_90 every case with a cap counts by itself.
-    """
-    mode = sorted((n, v) for n, v in case.constants.items() if n not in _SIZES)
-    covered: set[tuple[object, ...]] = {("variant", case.kernel.__name__, *mode)}
-    if target not in AMD_TARGETS:
-        covered.add(("row", case.row or case.name))
-    if target == "sm_90" and case.ratio_cap is not None:
-        covered.add(("cap", case.name))
+    """What compiling a case for a target shows."""
+    kernel = case.kernel.fn.__module__, case.kernel.__name__
+    covered: set[tuple[object, ...]] = {("kernel", *kernel)}
+    if case.special is None and case.row is not None:
+        covered.add(("launched", case.row[0]))
+    if target == FULLEST:
+        mode = sorted((n, v) for n, v in case.constants.items() if n not in SIZES)
+        covered.add(("mode", *kernel, *mode))
     return covered
 
 
 def essential(cases: Sequence[Case], target: str) -> list[int]:
-    """Indices of cases that cover between them all that all of them do.
+    """Indices of cases that cover between them all that those which may be compiled cover.
 
-    Always the case that shows most that is new, of several the one with most tensor-core products,
-    which needs most registers.
+    Always the case that shows most that is new, of several one of a common size, or else the first.
     """
-    covers = [coverage(case, target) for case in cases]
-    left = set().union(*covers)
+    allowed = [
+        i for i, c in enumerate(cases) if c.quick_targets is None or target in c.quick_targets
+    ]
+    covers = {i: coverage(cases[i], target) for i in allowed}
+    left = set().union(*covers.values())
     chosen = []
     while left:
-        best = max(range(len(cases)), key=lambda i: (len(covers[i] & left), cases[i].matrix_fma))
+        best = max(allowed, key=lambda i: (len(covers[i] & left), cases[i].common))
         left -= covers[best]
         chosen.append(best)
     return sorted(chosen)

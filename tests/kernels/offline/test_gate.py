@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("triton", reason="triton is not installed")
 
-SOUND = "mmr split K=16 W=32 fast"
+SOUND = "mmr split K=16 W=16 fast"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,7 +50,8 @@ def test_a_sound_kernel_passes(sound):
 
 
 def test_spills_are_caught():
-    _, found = judge(case_named(SOUND, constants={"BLOCK_N": 256}, num_stages=1))
+    wide = {"BLOCK_M": 128, "BLOCK_N": 256}
+    _, found = judge(case_named(SOUND, constants=wide, num_stages=1))
     assert any(v.startswith("spill") for v in found), found
 
 
@@ -66,9 +67,7 @@ def test_a_stub_is_caught():
 
 
 def test_too_much_shared_memory_is_caught():
-    deep = case_named(
-        "mmr split K=64 W=64 fast", constants={"BLOCK_N": 128}, num_warps=8, num_stages=7
-    )
+    deep = case_named("mmr split K=256 W=32 fast", constants={"BLOCK_N": 128}, num_stages=5)
     compiled, found = judge(deep)
     assert compiled.shared_bytes > 232448
     assert any(v.startswith("shared memory") for v in found), found
@@ -83,14 +82,44 @@ def test_too_many_registers_are_caught(sound):
     assert "registers" in next(iter(check_capacity(crowded, crowded.code)))
 
 
-def test_an_additional_special_function_is_caught():
-    from rep4ex_kernels.mmd.triton_kernel import LAPLACE
+def test_room_for_too_few_warps_is_caught(sound):
+    # Tiles of twice the rows need twice the registers, so half as many programs fit.
+    crowded, found = judge(case_named(SOUND, constants={"BLOCK_M": 128}))
+    assert crowded.code.stack == 0
+    assert any(v.startswith("occupancy: expected room for 16 warps") for v in found), found
 
-    # A root more than the one exponential of a Gaussian.
-    _, found = judge(
-        case_named("mmd gaussian split K=16 W=32 precise", constants={"KIND": LAPLACE})
-    )
-    assert any(v.startswith("special functions: expected 1") for v in found), found
+
+def test_a_size_that_would_be_compiled_in_is_caught():
+    import triton
+    import triton.language as tl
+
+    from rep4ex_kernels.offline.case import Case, signature_of
+    from rep4ex_kernels.offline.checks import check_specialisation
+
+    def body(out_ptr, n, m, BLOCK: tl.constexpr):
+        tl.store(out_ptr + tl.arange(0, BLOCK), n + m)
+
+    def found(kernel):
+        types = signature_of(kernel, {"out_ptr": "*i32"})
+        return list(check_specialisation(Case("", kernel, types, {"BLOCK": 16}, 4, 1)))
+
+    assert found(triton.jit(body, do_not_specialize=["n", "m"])) == []
+    (violation,) = found(triton.jit(body, do_not_specialize=["n"]))
+    assert violation == "specialisation: expected none of numbers, found that of m"
+
+
+def test_types_of_all_pointers_must_be_known():
+    from rep4ex_kernels.mmr.triton_kernel import pair_kernel
+    from rep4ex_kernels.offline.case import signature_of
+
+    with pytest.raises(ValueError, match="expected the type of columns_ptr"):
+        signature_of(pair_kernel, {})
+
+
+def test_an_additional_special_function_is_caught():
+    # The distance of a Laplace kernel is a root more than the plan of one exponential.
+    _, found = judge(case_named("mmd laplace split K=32 W=32 precise", special=1))
+    assert any(v.startswith("special functions: expected 1 a pair, found 2") for v in found), found
 
 
 def test_a_special_function_where_none_is_planned_is_caught():
@@ -101,37 +130,39 @@ def test_a_special_function_where_none_is_planned_is_caught():
 def test_additional_tensor_core_products_are_caught():
     # The plan of one product with the weights, the code of two.
     _, found = judge(case_named(SOUND, constants={"PRECISE": True}))
-    assert any(v.startswith("tensor cores: expected 80 multiply-adds") for v in found), found
+    assert any(v.startswith("tensor cores: expected 32 multiply-adds") for v in found), found
 
 
 def test_missing_matrix_instructions_are_caught():
     # Sums on the FMA units where the plan has tensor-core products.
-    _, found = judge(case_named("energy direct k=2 W=32 precise", matrix_fma=64.0))
+    _, found = judge(case_named("energy direct d=2 W=4 precise", matrix_fma=64.0))
     assert "tensor cores: expected matrix instructions, found none" in found
 
 
 def test_additional_float64_products_are_caught():
-    _, found = judge(case_named("least squares moments k=1", constants={"WEIGHTED": True}))
+    compiled, found = judge(case_named("least squares centred moments k=4 d=8"))
+    assert found == []
+    _, found = judge(case_named(compiled.case.name, constants={"WEIGHTED": True}))
     assert any(v.startswith("float64: expected 1 products") for v in found), found
 
 
 def test_a_slow_kernel_breaks_the_fast_cap():
     # Direct differences of any number of features cost more issue slots than an exponential.
-    _, found = judge(case_named("mmr direct k=any W=32 precise", ratio_cap=1.1))
-    assert any(v.startswith("bound") for v in found), found
+    _, found = judge(case_named("mmr direct k=any W=16 precise", ratio_cap=1.1))
+    assert any(v.startswith("throughput: expected at most 1.1 times") for v in found), found
 
 
 def test_a_kernel_that_does_not_compile_is_a_violation(monkeypatch):
     from rep4ex_kernels.offline import gate
 
     bad = case_named(SOUND, constants={"BLOCK_N": 48})
-    sound = case_named("mmr direct k=1 W=32 fast")
+    sound = case_named("mmr direct k=1 W=16 fast")
     monkeypatch.setattr(gate, "all_cases", lambda _: [bad, sound])
     broken, passed = gate.run_cases([0, 1], "sm_90")
     assert "does not compile" in broken.violations[0]
     # The case beside it is compiled and read all the same.
     assert (passed.case, passed.violations) == (sound.name, ())
-    assert passed.columns[6] == "special"
+    assert passed.columns[gate.HEADER.index("limit")] == "special"
 
 
 def test_kernels_that_are_disassembled_together_are_told_apart():
@@ -139,7 +170,7 @@ def test_kernels_that_are_disassembled_together_are_told_apart():
 
     from rep4ex_kernels.offline import compiling, sass
 
-    names = ("mmr direct k=1 W=32 fast", "hsic row sums direct k=any", "mmr direct k=1 W=32 fast")
+    names = ("mmr direct k=1 W=16 fast", "least squares factor k=4", "mmr direct k=1 W=16 fast")
     cubins = [compiling._compile(case_named(name), "sm_90").asm["cubin"] for name in names]
     together = sass.read(cubins, "sm_90")
     for cubin, code in zip(cubins, together, strict=True):
@@ -169,7 +200,7 @@ def test_on_amd_a_sound_kernel_passes_and_what_is_wrong_is_caught():
     crowded = case_named(SOUND, "gfx942", constants=wide, num_warps=1)
     assert any(v.startswith("spill") for v in violations(compile_case(crowded, "gfx942"), None))
     # Sums on the FMA units where the plan has tensor-core products.
-    flat = case_named("energy direct k=2 W=32 precise", "gfx942", matrix_fma=64.0)
+    flat = case_named("energy direct d=2 W=4 precise", "gfx942", matrix_fma=64.0)
     found = violations(compile_case(flat, "gfx942"), None)
     assert found == ["tensor cores: expected matrix instructions, found none"]
     large = dataclasses.replace(compiled, shared_bytes=65537)
@@ -177,71 +208,70 @@ def test_on_amd_a_sound_kernel_passes_and_what_is_wrong_is_caught():
 
 
 @pytest.mark.parametrize("target", ["sm_80", "sm_90", "sm_100", "gfx942"])
-def test_the_quick_gate_leaves_out_no_row_kernel_mode_or_cap(target):
+def test_the_quick_gate_leaves_out_no_kernel_and_on_one_target_no_mode(target):
     from rep4ex_kernels.offline.cases import all_cases
-    from rep4ex_kernels.offline.selection import coverage, essential
+    from rep4ex_kernels.offline.selection import FULLEST, SIZES, essential
+
+    def mode(case):
+        constants = tuple((n, v) for n, v in case.constants.items() if n not in SIZES)
+        return case.kernel, constants
 
     cases = all_cases(target)
     chosen = [cases[i] for i in essential(cases, target)]
-    assert len(chosen) < 0.7 * len(cases)
-    if target != "gfx942":
-        assert {c.row for c in chosen} == {c.row for c in cases}
-    assert {c.kernel for c in chosen} == {c.kernel for c in cases}
-    if target == "sm_90":
-        assert [c for c in chosen if c.ratio_cap] == [c for c in cases if c.ratio_cap]
-    everything = set.union(*(coverage(c, target) for c in cases))
-    assert set.union(*(coverage(c, target) for c in chosen)) == everything
+    assert len(chosen) < 0.5 * len(cases)
+    allowed = [c for c in cases if c.quick_targets is None or target in c.quick_targets]
+    assert {c.kernel for c in chosen} == {c.kernel for c in allowed}
+    assert {c.row[0] for c in chosen if c.row} == {c.row[0] for c in cases if c.row}
+    if target == FULLEST:
+        assert {c.kernel for c in chosen} == {c.kernel for c in cases}
+        assert {mode(c) for c in chosen} == {mode(c) for c in cases}
+        assert any(c.ratio_cap for c in chosen)
 
 
-def test_every_row_of_the_table_belongs_to_a_case():
-    from rep4ex_kernels._triton_table import _PAIR_ROWS
+def test_a_quick_gate_prefers_common_sizes_and_obeys_targets():
+    from rep4ex_kernels.offline.selection import essential
+
+    case = case_named(SOUND)
+    large = dataclasses.replace(case, common=False)
+    small = dataclasses.replace(case, common=True)
+    assert essential([large, small], "sm_90") == [1]
+    elsewhere = dataclasses.replace(small, quick_targets=("sm_80",))
+    assert essential([large, elsewhere], "sm_90") == [0]
+    assert essential([large, elsewhere], "sm_80") == [1]
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_90", "sm_100", "gfx942"])
+def test_names_are_unique_and_no_number_is_compiled_in(target):
     from rep4ex_kernels.offline.cases import all_cases
+    from rep4ex_kernels.offline.checks import check_specialisation
 
-    for target, families in _PAIR_ROWS.items():
-        rows = {(f, *key) for f, keys in families.items() for key in keys}
-        assert rows == {case.row for case in all_cases(target) if case.row}
-
-
-def test_sizes_of_one_compile():
-    # A launch turns an integer argument that is one into a constant; no interpreter does.
-    from rep4ex_kernels.offline.compiling import compile_cases
-
-    ones = ("k", "p", "q", "d", "batches", "first_splits")
-    names = (
-        "mmr direct k=1 W=32 fast", "mmd gaussian direct k=1 W=32 fast", "energy split K=16 W=32 "
-        "precise", "hsic row sums direct k=any", "hsic weights direct k=any W=32 fast",
-        "least squares moments k=1", "least squares solve k=1", "least squares residual",
-    )  # fmt: skip
-    cases = []
-    for case in map(case_named, names):
-        constants = {**case.constants, **{n: 1 for n in ones if n in case.signature}}
-        signature = {n: kind for n, kind in case.signature.items() if n not in ones}
-        cases.append(dataclasses.replace(case, constants=constants, signature=signature))
-    for compiled in compile_cases(cases, "sm_90"):
-        assert not isinstance(compiled, Exception), compiled
-        assert compiled.code.instructions
-        assert compiled.code.stack == 0
+    cases = all_cases(target)
+    names = [case.name for case in cases]
+    assert len(set(names)) == len(names)
+    for case in cases:
+        assert list(check_specialisation(case)) == [], case.name
 
 
-# The widest HSIC kernel keeps eight registers in memory on sm_120: slower, not wrong.
-@pytest.mark.parametrize(("target", "stack"), [("sm_86", 0), ("sm_89", 0), ("sm_120", 32)])
-def test_the_rows_of_sm_80_serve_smaller_gpus(target, stack):
+def test_the_parameters_of_sm_80_serve_smaller_gpus():
     from rep4ex_kernels.offline.cases import all_cases
     from rep4ex_kernels.offline.compiling import compile_cases
 
-    names = ("mmr split K=64 W=64 precise", "hsic weights split K=64 W=32 precise")
+    # The most shared memory, and the commonest size.
+    names = ("mmr pairs K=256 W=32 precise", "mmr pairs K=16 W=16 precise")
     cases = [case for case in all_cases("sm_80") if case.name in names]
-    for compiled in compile_cases(cases, target):
-        assert compiled.shared_bytes <= 101376
-        assert compiled.code.stack <= stack
-        assert compiled.code.matrix_instructions > 0
+    assert len(cases) == len(names)
+    for target in ("sm_86", "sm_89", "sm_120"):
+        for compiled in compile_cases(cases, target):
+            assert compiled.shared_bytes <= 101376
+            assert compiled.code.stack == 0
+            assert compiled.code.matrix_instructions > 0
 
 
 def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
     from rep4ex_kernels.offline import __main__ as command
     from rep4ex_kernels.offline.gate import Row
 
-    bad = Row("kernel", "sm_90", ("",) * 10, ("spill: found one",))
+    bad = Row("kernel", "sm_90", ("",) * 15, ("spill: found one",))
     monkeypatch.setattr(command, "run", lambda *_: [bad])
     assert command.main([]) == 1
     assert "VIOLATION kernel sm_90: spill" in capsys.readouterr().err
@@ -253,7 +283,7 @@ def test_the_document_names_its_command_and_holds_every_row(tmp_path, monkeypatc
     from rep4ex_kernels.offline import __main__ as command
     from rep4ex_kernels.offline.gate import Row
 
-    row = Row("some kernel", "sm_90", ("",) * 10, ())
+    row = Row("some kernel", "sm_90", ("",) * 15, ())
     monkeypatch.setattr(command, "run", lambda *_: [row])
     path = tmp_path / "kernels.md"
     assert command.main(["--markdown", str(path)]) == 0

@@ -12,7 +12,7 @@ import torch
 import triton
 import triton.language as tl
 
-from rep4ex_kernels import _triton_helpers
+from rep4ex_kernels import _triton_pairs
 from rep4ex_kernels.hsic import reference as hsic_reference
 from rep4ex_kernels.hsic.triton_impl import hsic_pass
 from rep4ex_kernels.mmd import reference as mmd_reference
@@ -73,10 +73,7 @@ def test_mmd(generator, device, relative_error, n, m, d, kernel, factor, unbiase
     # The unbiased statistic subtracts the diagonal's 1 / n.
     assert worst(actual[0], expected[0], 1 / min(n, m) if unbiased else 0.0) < 1e-5
     for found, wanted in zip(actual[1:], expected[1:], strict=True):
-        if kernel == "gaussian" and d == 33 and factor == 0.1:  # no pair within five bandwidths
-            assert float((found.cpu() - wanted).norm()) < 2.0**-38
-        else:
-            assert relative_error(found, wanted) < 1e-4
+        assert relative_error(found, wanted) < 1e-4
 
 
 @pytest.mark.parametrize("kernel", ["gaussian", "imq"])
@@ -127,11 +124,11 @@ def test_wide_bandwidths_of_many_features(generator, device, relative_error):
 @triton.jit
 def remainder_kernel(m_ptr, out_ptr, N: tl.constexpr):
     place = tl.arange(0, N)
-    tl.store(out_ptr + place, _triton_helpers.exponential_remainder(tl.load(m_ptr + place)))
+    tl.store(out_ptr + place, _triton_pairs.exponential_remainder(tl.load(m_ptr + place)))
 
 
 def test_the_series_is_exact_over_its_range(device):
-    m = torch.linspace(1e-3, 4 * _triton_helpers.SERIES_LIMIT, 4096, device=device)
+    m = torch.linspace(1e-3, 4 * _triton_pairs.SERIES_LIMIT, 4096, device=device)
     remainder = torch.empty_like(m)
     remainder_kernel[(1,)](m, remainder, N=4096)
     s = m.double() * math.log(2)

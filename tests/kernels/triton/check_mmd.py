@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rep4ex_kernels import _triton_helpers
+from rep4ex_kernels import _triton_pairs
 from rep4ex_kernels.energy.triton_impl import energy_pass
 from rep4ex_kernels.mmd.triton_impl import mmd_pass
 
@@ -112,7 +112,7 @@ def test_an_outlier_takes_the_direct_form(generator, device, relative_error):
 
 
 def test_fast_mode(generator, device, relative_error, monkeypatch):
-    monkeypatch.setattr(_triton_helpers, "FAST_ROWS", 0)
+    monkeypatch.setattr(_triton_pairs, "FAST_ROWS", 0)
     x, y = samples(generator, 257, 130, 5, batch=1)
     bandwidths = torch.full((1, 1), 3.0)
     expected = reference(x, y, "gaussian", bandwidths, False)

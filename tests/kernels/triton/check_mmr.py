@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from rep4ex_kernels import _triton_pairs
-from rep4ex_kernels.mmr.triton_impl import kernel_product
+from rep4ex_kernels.mmr import reference as mmr_reference
+from rep4ex_kernels.mmr import triton_autograd, triton_small
+from rep4ex_kernels.mmr.triton_impl import kernel_product, penalty_pass
 
 PRECISE = {"value": 1e-5, "gradient": 1e-4}
 FAST = {"value": 1e-4, "gradient": 1e-3}
@@ -97,6 +99,71 @@ def test_fast_mode_rounds_the_kernel_once(generator, device, relative_error, mon
     arguments = points.to(device), values.to(device), bandwidth.to(device)
     assert 1e-5 < relative_error(kernel_product(*arguments, "fast"), expected) < 1e-3
     assert relative_error(kernel_product(*arguments, "precise"), expected) < 1e-6
+
+
+@pytest.mark.parametrize(("n", "k", "d"), [(300, 3, 33), (300, 1, 1)])
+def test_fast_mode_keeps_its_promise_for_noise(
+    generator, device, relative_error, monkeypatch, n, k, d
+):
+    # A penalty at its noise level is made of the diagonal, which rounds to one number.
+    monkeypatch.setattr(_triton_pairs, "FAST_ROWS", 0)
+    actions, phi = (torch.randn(1, n, width, generator=generator) for width in (k, d))
+    width = torch.full((1,), 0.5 * (2 * k) ** 0.5, dtype=torch.float64)
+    found = penalty_pass(phi.to(device), actions.to(device), width.to(device), "fast")
+    leaf = phi.double().requires_grad_()
+    expected = mmr_reference.mmr_penalty(leaf, actions.double(), width)
+    gradient = found.gradient(actions.to(device), torch.ones(1, device=device))
+    assert relative_error(found.value, expected.detach()) < 1e-3
+    assert relative_error(gradient, torch.autograd.grad(expected.sum(), leaf)[0]) < 1e-3
+
+
+@pytest.mark.parametrize("factor", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("statistic", ["v", "u"])
+@pytest.mark.parametrize(("batch", "n", "k", "d"), [(2, 65, 1, 1), (2, 130, 4, 8), (1, 70, 17, 5)])
+def test_the_penalty_and_its_gradient(
+    generator, device, relative_error, batch, n, k, d, statistic, factor
+):
+    """What an eager call takes: all of it in one program for few rows and columns, or launches."""
+    actions = torch.randn(batch, n, k, generator=generator) + 100
+    phi = torch.randn(batch, n, d, generator=generator) + torch.sin(actions[..., :1]) + 50
+    width = torch.full((batch,), factor * (2 * k) ** 0.5, dtype=torch.float64)
+    if not triton_autograd.takes(k, d, statistic):
+        pytest.skip("wider than the kernels of this statistic take")
+    leaf = phi.to(device).requires_grad_()
+    value = triton_autograd.penalty(
+        leaf, actions.to(device), width.to(device), statistic, "precise", "triton"
+    )
+    upstream = torch.linspace(1.0, 2.0, batch)
+    (gradient,) = torch.autograd.grad(value, leaf, upstream.to(value))
+    wide = phi.double().requires_grad_()
+    expected = mmr_reference.mmr_penalty(wide, actions.double(), width, statistic)
+    (wanted,) = torch.autograd.grad(expected, wide, upstream.double())
+    # The unbiased value may be near zero; it is compared with the noise that it leaves out.
+    noise = mmr_reference.mmr_penalty(wide, actions.double(), width).detach()
+    error = (value.detach().cpu().double() - expected.detach()).abs() / noise
+    assert float(error.max()) < 1e-5
+    assert relative_error(gradient, wanted) < 1e-4
+
+
+@pytest.mark.parametrize("precise", [True, False])
+def test_few_rows_give_the_bits_of_many_launches(generator, device, monkeypatch, precise):
+    actions, phi = (torch.randn(3, 140, width, generator=generator).to(device) for width in (3, 5))
+    width = torch.ones(3, dtype=torch.float64, device=device)
+    precision = "precise" if precise else "fast"  # the same for so few rows
+    whole = penalty_pass(phi, actions, width, precision)
+    monkeypatch.setattr(triton_small, "MOST_ROWS", 0)
+    apart = penalty_pass(phi, actions, width, precision)
+    assert torch.equal(whole.value, apart.value)
+    assert torch.equal(whole.product, apart.product)
+
+
+def test_a_known_state_of_the_actions_changes_little(generator, device, relative_error):
+    actions, phi = (torch.randn(2, 140, width, generator=generator).to(device) for width in (3, 5))
+    width = torch.ones(2, dtype=torch.float64, device=device)
+    state = triton_autograd.action_state(actions)
+    known = penalty_pass(phi, actions, width, "precise", state)
+    found = penalty_pass(phi, actions, width)
+    assert relative_error(known.value, found.value.cpu().double()) < 1e-6
 
 
 def test_scales_of_values_and_duplicate_rows(generator, device, relative_error):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rep4ex_kernels import _triton_helpers
+from rep4ex_kernels import _triton_pairs
 from rep4ex_kernels._triton_table import BLOCK
 from rep4ex_kernels.hsic import reference as hsic_reference
 from rep4ex_kernels.hsic.triton_impl import hsic_pass
@@ -69,14 +69,14 @@ def test_least_squares(generator, device, relative_error, batch, n, k, d):
 
 
 def test_offsets_inside_a_problem_fit_in_32_bits():
-    widest = max(_triton_helpers.MAX_SPLIT_FEATURES, 64)  # of the points, of the weights
-    assert _triton_helpers.MAX_ROWS >= 1_000_000
-    assert _triton_helpers.MAX_ROWS * widest < 2**31
-    assert (_triton_helpers.MAX_ROWS + BLOCK) * widest >= 2**31
+    widest = _triton_pairs.split_width(_triton_pairs.MAX_SPLIT_FEATURES)  # weights have 64 at most
+    assert _triton_pairs.MAX_ROWS >= 1_000_000
+    assert _triton_pairs.MAX_ROWS * widest < 2**31
+    assert (_triton_pairs.MAX_ROWS + BLOCK) * widest >= 2**31
 
 
 def test_more_rows_than_offsets_reach_are_refused():
     # One row seen many times: nothing is allocated before the error.
-    points = torch.zeros(1, 1, 1).expand(1, _triton_helpers.MAX_ROWS + 1, 1)
+    many = torch.zeros(1, 1, 1).expand(1, _triton_pairs.MAX_ROWS + 1, 1)
     with pytest.raises(ValueError, match=r"rows: .* at most \d+ .*received"):
-        _triton_helpers.prepare_points(points, (points.shape[1],), BLOCK, 1.0, 0.0)
+        mmd_pass(many, many[:, :1], "gaussian", torch.ones(1, 1), False)

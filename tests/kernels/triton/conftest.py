@@ -3,10 +3,40 @@
 The checks (``check_*.py``) run in a process of their own, started by ``test_triton.py``: without a
 GPU they run in Triton's interpreter, whose switch is read when a kernel is decorated, and a process
 that has already imported the kernels could not be switched.
+
+Data come from the fixture `generator`, in streams:
+
+* cpu: torch's generator on the CPU; cpu-1 and cpu-2: the same with other seeds;
+* numbers: what a GPU's generator draws (`gpu_generator.py`);
+* gpu: those numbers, and in the interpreter the GPU's arithmetic too (`hardware.py`).
+
+Every check runs on the first, those in SENSITIVE on "gpu" too, where a bandwidth, an offset or an
+ill condition leaves errors little room. REP4EX_CHECK_STREAMS=all runs every check on every stream,
+or on those that it names, separated by commas.
 """
 
+import os
+import sys
+from pathlib import Path
+
+import gpu_generator
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import hardware
+
+SEED = 20240611
+SEEDS = {"cpu": SEED, "cpu-1": 1, "cpu-2": 2, "numbers": SEED, "gpu": SEED}
+SENSITIVE = {"check_bandwidths", "check_hsic", "check_mmd", "check_mmr", "check_residualize"}
+
+
+def pytest_generate_tests(metafunc):
+    if "stream" in metafunc.fixturenames:
+        asked = os.environ.get("REP4EX_CHECK_STREAMS", "")
+        usual = ["cpu", "gpu"] if metafunc.definition.path.stem in SENSITIVE else ["cpu"]
+        names = list(SEEDS) if asked == "all" else asked.split(",") if asked else usual
+        metafunc.parametrize("stream", names)
 
 
 @pytest.fixture
@@ -28,8 +58,13 @@ def nan_scratch(request, monkeypatch):
 
 
 @pytest.fixture
-def generator():
-    return torch.Generator().manual_seed(20240611)
+def generator(stream, monkeypatch):
+    if stream.startswith("cpu"):
+        return torch.Generator().manual_seed(SEEDS[stream])
+    gpu_generator.emulate(monkeypatch)
+    if stream == "gpu":
+        hardware.emulate(monkeypatch)
+    return gpu_generator.GPUGenerator().manual_seed(SEEDS[stream])
 
 
 @pytest.fixture
