@@ -34,8 +34,9 @@ picture: demo $(VENV)/.installed-dev  ## Renew the README's picture from a run o
 test: $(VENV)/.installed-dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-gate: $(VENV)/.installed-dev  ## Compile the GPU kernels, read them: every row, kernel, mode and cap
+gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, count what a call costs
 	$(BIN)/python -m rep4ex_kernels.offline --quick
+	$(BIN)/python -m rep4ex_kernels.offline.host_cost
 
 gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
 	$(BIN)/python -m rep4ex_kernels.offline

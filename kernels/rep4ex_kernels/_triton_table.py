@@ -26,31 +26,6 @@ class Configuration:
     num_stages: int
 
 
-_C = Configuration
-_PAIR_ROWS: dict[str, dict[str, dict[tuple[int, int], Configuration]]] = {
-    "sm_80": {
-        "hsic": {
-            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
-            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
-            (64, 0): _C(128, 32, 8, 2), (64, 32): _C(128, 32, 8, 2),
-        },
-    },
-    "sm_90": {
-        "hsic": {
-            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
-            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 32, 8, 2), (32, 32): _C(128, 32, 8, 2),
-            (64, 0): _C(128, 32, 8, 2), (64, 32): _C(128, 32, 8, 2),
-        },
-    },
-    "sm_100": {
-        "hsic": {
-            (0, 0): _C(128, 32, 8, 1), (0, 32): _C(128, 32, 8, 1), (16, 0): _C(128, 32, 8, 2),
-            (16, 32): _C(128, 32, 8, 2), (32, 0): _C(128, 64, 8, 2), (32, 32): _C(128, 32, 8, 1),
-            (64, 0): _C(128, 64, 8, 2), (64, 32): _C(128, 32, 8, 1),
-        },
-    },
-}  # fmt: skip
-
 # AMD: no disassembler is shipped, so all that is known of this row is that it compiles.
 _AMD_ROW = Configuration(128, 32, 4, 2)
 
@@ -68,20 +43,23 @@ LEAST_SQUARES = {
 SMALL = Configuration(64, 64, 8, 1)
 
 
-def pair_configuration(architecture: str, family: str, k_width: int, width: int) -> Configuration:
+def pair_configuration(architecture: str, k_width: int, width: int) -> Configuration:
     """Of a kernel that visits all pairs: K of the augmented product, W of the values' two terms.
 
     Tiles of 64 by 64, so that a thread needs no more than 128 registers and four programs fit a
-    multiprocessor where points and values are narrow. A third stage lets the copy of a tile take a
-    whole pass of the loop; with two it is waited for. It costs shared memory, of which there is too
-    little for several programs from K = 128 on, and on sm_80 registers for its addresses.
+    multiprocessor where points and values are narrow. Every tile of rows reads all columns again:
+    wide ones keep the L2 cache of an H100 busier than its arithmetic, and are shared by twice the
+    rows and warps there. A third stage lets the copy of a tile take a whole pass of the loop; with
+    two it is waited for. It costs shared memory, of which there is too little for several programs
+    from K = 128 on, and on sm_80 registers for its addresses.
     """
     if architecture == "gfx942":
         return _AMD_ROW
-    if family != "product":
-        return _PAIR_ROWS[architecture][family][k_width, width]
-    shallow = k_width >= 128 or (architecture == "sm_80" and k_width + width > 48)
-    return Configuration(64, 64, 4, 2 if shallow else 3)
+    wide = k_width + width > 48
+    stages = 2 if k_width >= 128 or (architecture == "sm_80" and wide) else 3
+    if architecture == "sm_90" and wide:
+        return Configuration(128, 64, 8, stages)
+    return Configuration(64, 64, 4, stages)
 
 
 def least_squares_tile(height: int) -> tuple[int, int]:

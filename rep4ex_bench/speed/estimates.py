@@ -3,11 +3,10 @@
 The Triton kernels of a workload are compiled for a target and read by `rep4ex_kernels.offline`; its
 predicted time of a pair is multiplied by the pairs that the launches visit:
 
-    mmr_penalty             n^2, for each chunk of 64 columns of the representation
+    mmr_penalty             n^2, for each chunk of 32 columns of the representation
     mmd2, energy_distance   (2 n)^2, likewise for each chunk of d + 1 columns
-    hsic                    n^2 for the row sums, and n^2 for each chunk of 32 columns of the widest
-                            sample and a one
 
+A shape that no case has is without an estimate, and so is hsic, whose passes differ by form.
 Launches, transfers, preparation and the second stage of reductions are not in it, so where less
 than ten microseconds are predicted there is no estimate: those would take longer.
 """
@@ -17,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from rep4ex_kernels.offline.case import Case
 
 TARGETS = ("sm_80", "sm_90", "sm_100")
-_UNROLLED = 2  # up to as many features have a direct form of their own
-_WIDEST = 64
-_HSIC_WIDTH = 32
+_WIDEST = 64  # features of the split form
 _NARROWEST = 16
+_CHUNK, _MANY_ACTIONS = 32, 32  # columns of weights in one product; half for so many actions
+_FLAT, _FLAT_TERMS = 2, 4  # distances of so few features are summed without weights
+_SEVERAL = {True: "split squared", False: "split one by one"}
 _SHORTEST = 1e-5
 
 
@@ -47,7 +48,7 @@ def estimated_seconds(workload: Workload, target: str) -> float | None:
         raise UsageError("estimates need triton; pip install 'rep4ex-bench[triton]'")
     if workload.dtype != "float32":
         return None
-    launches = _launches(workload)
+    launches = [(name, pairs) for name, pairs in _launches(workload) if _case(name, target)]
     each = [pairs * _picoseconds(name, target) * 1e-12 for name, pairs in launches]
     seconds = workload.batch * sum(each)
     return seconds if seconds >= _SHORTEST else None
@@ -68,40 +69,35 @@ def _launches(workload: Workload) -> list[tuple[str, float]]:
     """Names of the compiled cases, and the pairs that each visits, for one problem."""
     n, k, d = workload.n, workload.k, workload.d
     if workload.op == "mmr_penalty":
-        return [(f"mmr {_form(k)} W={_width(d)} precise", n**2 * _chunks(d))]
-    if workload.op == "hsic":
-        widest = max(k, d)
-        form = _form(max(widest, _UNROLLED + 1))
-        weighted = f"hsic weights {form} W={_HSIC_WIDTH} precise"
-        return [
-            (f"hsic row sums {form}", n**2),
-            (weighted, n**2 * math.ceil((widest + 1) / _HSIC_WIDTH)),
-        ]
+        per_chunk = _CHUNK if k < _MANY_ACTIONS else _CHUNK // 2
+        terms = _power(2 * min(d, per_chunk))
+        return [(f"mmr {_form(k)} W={terms} precise", n**2 * math.ceil(d / per_chunk))]
     if workload.op not in ("mmd2", "energy_distance"):
         return []
-    kind = "energy" if workload.op == "energy_distance" else "mmd gaussian"
+    pairs = (2 * n) ** 2
+    terms = _power(2 * min(d + 1, _CHUNK))
+    chunks = math.ceil((d + 1) / _CHUNK)
+    if workload.op == "energy_distance":
+        if d <= _FLAT:
+            return [(f"energy direct d={d} W={_FLAT_TERMS} precise", pairs)]
+        return [(f"energy {_form(d)} W={terms} precise", pairs * chunks)]
+    kind = "mmd gaussian"
+    form = _form(d)
     if len(workload.bandwidths) > 1:
-        kind = "mmd gaussians"
-    several = kind == "mmd gaussians" and d <= _UNROLLED  # few features are not unrolled there
-    form = "direct k=any" if several else _form(d)
-    return [(f"{kind} {form} W={_width(d + 1)} precise", (2 * n) ** 2 * _chunks(d + 1))]
+        doubled = all(b == 2 * a for a, b in itertools.pairwise(sorted(workload.bandwidths)))
+        kind, form = "mmd gaussians", form.replace("split", _SEVERAL[doubled])
+    return [(f"{kind} {form} W={terms} precise", pairs * chunks)]
 
 
 def _form(features: int) -> str:
-    """The form of the distances: direct for few features, else products of padded width."""
-    if features <= _UNROLLED:
-        return f"direct k={features}"
-    if features > _WIDEST:
-        return "direct k=any"
-    return f"split K={max(_NARROWEST, 1 << (features - 1).bit_length())}"
+    """The form of the distances: one product of a padded width, or differences."""
+    width = _power(3 * features + 4)
+    return f"split K={width}" if features <= _WIDEST else "direct k=any"
 
 
-def _width(columns: int) -> int:
-    return _WIDEST // 2 if columns <= _WIDEST // 2 else _WIDEST
-
-
-def _chunks(columns: int) -> int:
-    return math.ceil(columns / _WIDEST)
+def _power(value: int) -> int:
+    """The smallest power of two that is at least 16 and the value."""
+    return max(_NARROWEST, 1 << (value - 1).bit_length())
 
 
 @functools.cache
@@ -111,14 +107,17 @@ def _picoseconds(name: str, target: str) -> float:
     from rep4ex_kernels.offline.model import ARCHITECTURES, estimate  # noqa: PLC0415
 
     architecture = ARCHITECTURES[target]
-    compiled = compile_case(_case(name, target), target)
+    case = _case(name, target)
+    if case is None:
+        raise UsageError(f"{name!r}: expected a case of the offline gate for {target}, found none")
+    compiled = compile_case(case, target)
     if compiled.code is None:
         raise UsageError(f"no machine code of {name!r} for {target} could be read")
     return estimate(compiled, compiled.code, architecture).picoseconds(architecture)
 
 
-def _case(name: str, target: str) -> Case:
+@functools.cache
+def _case(name: str, target: str) -> Case | None:
     from rep4ex_kernels.offline.cases import all_cases  # noqa: PLC0415
 
-    (case,) = [case for case in all_cases(target) if case.name == name]
-    return case
+    return next((case for case in all_cases(target) if case.name == name), None)

@@ -123,7 +123,7 @@ class StackInTraining:
         while self._live and self._steps < steps:
             losses = self.step()
             if self._steps % CHECK == 0 or self._steps == steps:
-                self._look(losses)
+                self.look(losses)
                 progress(self._steps)
         progress(steps)
         return [self._outcome(place) for place in range(len(self._rows))]
@@ -184,7 +184,7 @@ class StackInTraining:
         parts = zip(code.split(1), table.split(1), strict=True)
         return torch.cat([self._plan.penalty(*part) for part in parts])
 
-    def _look(self, losses: Tensor) -> None:
+    def look(self, losses: Tensor) -> None:
         """Judge the live replicas, and let go of those that stopped improving or diverged.
 
         Held-out rows judge the loss without the penalty: on so few rows the penalty is noise times

@@ -197,7 +197,7 @@ def _pairs(
     """Partial sums (splits, B, chunks, n_padded, W) of every split of the columns."""
     batches, k, rows = prepared.planar.shape
     device = prepared.planar.device
-    config = pair_configuration(architecture_of(device), "product", layout.width, layout.terms)
+    config = pair_configuration(architecture_of(device), layout.width, layout.terms)
     row_tiles = batches * (rows // config.block_m)
     splits, per_split = column_splits(row_tiles * layout.chunks, rows, config.block_n, device)
     partial = scratch((splits, batches, layout.chunks, rows, layout.terms), prepared.planar)

@@ -18,9 +18,10 @@ from rep4ex_kernels.offline.model import (
     resident_warps,
     tiles_a_pass,
 )
-from rep4ex_kernels.offline.sass import MachineCode
+from rep4ex_kernels.offline.sass import SPILL_OPCODES, MachineCode
 
 AMD_SHARED_LIMIT = 65536
+MOST_REGISTERS = 255  # of a thread
 SPECIAL_OPCODES = ("MUFU.EX2", "MUFU.RSQ", "MUFU.SQRT", "MUFU.RCP", "MUFU.LG2")
 
 
@@ -34,7 +35,7 @@ def violations(compiled: Compiled, estimate: Estimate | None) -> list[str]:
     code = compiled.code
     if stub or code is None:
         return found  # the numbers of a stub mean nothing
-    found += check_spills(code)
+    found += check_spills(compiled, code)
     found += check_capacity(compiled, code)
     found += check_occupancy(compiled, code)
     found += check_plan(compiled, code)
@@ -70,8 +71,15 @@ def check_stub(compiled: Compiled) -> Iterator[str]:
         yield "stub: expected a kernel, found a breakpoint (BPT) and no loop"
 
 
-def check_spills(code: MachineCode) -> Iterator[str]:
-    """No register lives in memory."""
+def check_spills(compiled: Compiled, code: MachineCode) -> Iterator[str]:
+    """No register lives in memory where pairs are visited, and nowhere for want of registers.
+
+    In what is linear in the rows the assembler may put a few aside outside of the innermost loop,
+    to make room for one block more: it then uses fewer registers than there are.
+    """
+    chosen = compiled.case.row is None and code.registers < MOST_REGISTERS
+    if chosen and not any(i.base in SPILL_OPCODES for i in code.loop):
+        return
     if code.stack or code.local or code.spill_instructions:
         yield (
             f"spill: expected no stack and no local memory, found stack {code.stack}, local "

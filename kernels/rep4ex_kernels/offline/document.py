@@ -43,7 +43,7 @@ the loop over pairs is in neither. Only a run on a GPU settles how long a kernel
 
 | column | meaning |
 |---|---|
-| registers | a thread; no kernel spills |
+| registers | a thread |
 | shared, tensor | bytes of shared memory a block; columns of tensor memory a block, 512 at most |
 | warps | that a multiprocessor can hold at a time |
 | special | special-function results for a pair (i, j) in the innermost loop |
@@ -75,8 +75,10 @@ mode with the launch parameters of the table in `_triton_table.py`. `make gate`,
 integration runs, compiles {quick} of them: on {fullest} every kernel in every mode, on the others
 every kernel, each at the commonest size. Both fail on the same findings:
 
-- a kernel that does not compile, a stub in place of a kernel, registers in memory, more registers
-  or shared memory than a block may have;
+- a kernel that does not compile, a stub in place of a kernel, more registers or shared memory than
+  a block may have;
+- registers in memory: any, in a kernel that visits pairs; elsewhere those in the innermost loop, or
+  for want of registers (the assembler may put some aside to make room for one block more);
 - room for fewer warps than the launch counts on;
 - a number whose value would be compiled in, which the launcher could not know of;
 - special-function results, tensor-core products or float64 products other than planned;

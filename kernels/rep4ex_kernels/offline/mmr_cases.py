@@ -42,6 +42,7 @@ FLOATS = ("limit", "factor", "tolerance", "constant_part", "eps")
 # 32, 64, 128, 256 and, above 64 features, none.
 FEATURES, VALUES = (1, 2, 4, 9, 20, 31, 64, 65), (8, 16, 32)
 COMMON = (4, 8)
+WARPS = 4  # of a program with a tile of 64 rows
 
 
 def mmr_cases(target: str) -> Iterator[Case]:
@@ -87,12 +88,12 @@ def pair_case(target: str, forms: int, k: int, d: int, precise: bool) -> Case:
     """The pair kernel for k features and d columns of values, with those forms in it."""
     layout = layout_of(4 * BLOCK, k, d)
     width, terms, unrolled = layout.width, layout.terms, k if k <= 2 else 0
-    config = pair_configuration(target, "product", width, terms)
+    config = pair_configuration(target, width, terms)
     launched, products = forms == EVERY_FORM, width > 0 and forms != DIRECT
     mode = "precise" if precise else "fast"
     weights = (2 if precise or forms == SERIES else 1) * terms
-    # As many programs as the column splits count on where that is possible.
-    programs = PROGRAMS if width <= 64 and terms <= 32 and not unrolled else PROGRAMS // 2
+    # Warps of as many programs as the column splits count on where that is possible, or of half.
+    programs = PROGRAMS if width + terms <= 64 and not unrolled else PROGRAMS // 2
     return Case(
         name=_pair_name(forms, unrolled, width) + f" W={terms} {mode}",
         kernel=pair_kernel,
@@ -110,7 +111,7 @@ def pair_case(target: str, forms: int, k: int, d: int, precise: bool) -> Case:
         matrix_fma=0 if launched else width * products + weights,
         bytes_per_pair=(2 * width * products + 4 * k * (not products) + 2 * terms) / config.block_m,
         ratio_cap=(PRECISE_CAP if precise else FAST_CAP) if forms == SPLIT else None,
-        resident_warps=programs * config.num_warps,
+        resident_warps=programs * WARPS,
         common=(k, d) == COMMON,
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ _ADDRESS = re.compile(r"0x([0-9a-f]+)")
 
 _WARPGROUP_SHAPE = re.compile(r"HGMMA\.(\d+)x(\d+)x(\d+)")
 
+SPILL_OPCODES = ("LDL", "STL")
 MATRIX_OPCODES = ("HMMA", "HGMMA", "UTCHMMA", "DMMA")
 
 
@@ -91,7 +92,7 @@ class MachineCode:
     @property
     def spill_instructions(self) -> int:
         """Loads and stores of local memory."""
-        return sum(i.base in ("LDL", "STL") for i in self.instructions)
+        return sum(i.base in SPILL_OPCODES for i in self.instructions)
 
 
 def warpgroup_shape(instruction: Instruction) -> tuple[int, int, int]:

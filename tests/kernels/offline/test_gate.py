@@ -55,6 +55,23 @@ def test_spills_are_caught():
     assert any(v.startswith("spill") for v in found), found
 
 
+def test_registers_may_be_put_aside_only_where_there_are_others_left_and_no_pairs(sound):
+    from rep4ex_kernels.offline.checks import check_spills
+    from rep4ex_kernels.offline.sass import Instruction
+
+    compiled, _ = sound
+    load = Instruction(0, "LDL.64", " R2, [R1]")
+    code = compiled.code
+    beside = dataclasses.replace(code, stack=16, instructions=(*code.instructions, load))
+    inside = dataclasses.replace(beside, loop=(*code.loop, load))
+    full = dataclasses.replace(beside, registers=255)
+    linear = dataclasses.replace(compiled, case=dataclasses.replace(compiled.case, row=None))
+    assert list(check_spills(linear, beside)) == []
+    for case, machine_code in ((compiled, beside), (linear, inside), (linear, full)):
+        (found,) = check_spills(case, machine_code)
+        assert found.endswith("found stack 16, local 0, 1 local loads and stores")
+
+
 def test_a_stub_is_caught():
     from rep4ex_kernels.offline.checks import check_stub
 

@@ -165,7 +165,8 @@ def _replace_constructors(
     constructors: set[Any] = _device_constructors()
     for constructor in constructors:
         name = constructor.__name__
-        if getattr(torch, name, None) is constructor:
+        in_torch = getattr(torch, name, None) is constructor
+        if in_torch:  # some are of parts of torch that nobody uses here
             replacements.put_everywhere(torch, name, replace(constructor))
 
 
@@ -201,7 +202,7 @@ def _replace_devices(replacements: Replacements, watch: Watch) -> None:
     replacements.put(Tensor, "is_cpu", property(lambda t: not on_gpu(t)))
     _replace_constructors(replacements, constructor_of)
     _replace_copies(replacements, watch, on_gpu)
-    grouped = torch._C._group_tensors_by_device_and_dtype
+    grouped: Callable[..., Any] = torch._C._group_tensors_by_device_and_dtype
 
     def by_device(lists: Any, *args: Any) -> Any:
         """Group tensors for an optimiser, which C++ code does by the device that it knows."""
