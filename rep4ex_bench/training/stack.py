@@ -168,7 +168,9 @@ class StackInTraining:
         if not penalised:
             return losses
         if penalised == len(losses):
-            return losses + self._lambdas * self._penalties(code, batch.table)
+            # the view gathers the penalty's gradients before the decoder's are added, as a part does
+            own = code.view_as(code)
+            return losses + self._lambdas * self._penalties(own, batch.table)
         penalties = self._lambdas[:penalised] * self._penalties(code[:penalised], batch.table)
         return torch.cat([losses[:penalised] + penalties, losses[penalised:]])
 

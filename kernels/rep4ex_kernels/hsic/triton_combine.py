@@ -60,7 +60,7 @@ def store_gradient(
         gradient = (own * sums[:, None] - pull) * inverse[None, :] * factor
         at = rows.to(tl.int64)[:, None] * d + columns[None, :]
         tl.store(gradient_ptr + at, gradient.to(tl.float32), mask=mask)
-        if K > 0:
+        if K > 0:  # noqa: SIM102 - known when compiled
             if is_split:
                 raw = tl.load(points_ptr + at, mask=mask, other=0.0).to(tl.float64)
                 centre = tl.load(state_ptr + COLUMNS + columns, mask=real, other=0.0)

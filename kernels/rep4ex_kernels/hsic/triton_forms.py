@@ -19,17 +19,18 @@ import triton
 import triton.language as tl
 
 from rep4ex_kernels._triton_pairs import DIRECT as DIRECT_FORM
-from rep4ex_kernels._triton_pairs import MAX_SPLIT_FEATURES, SPREAD_LIMIT
-from rep4ex_kernels._triton_pairs import SERIES as SERIES_FORM
-from rep4ex_kernels._triton_pairs import SERIES_LIMIT as WIDE_SPREAD
-from rep4ex_kernels._triton_pairs import SPLIT as SPLIT_FORM
 from rep4ex_kernels._triton_pairs import (
+    MAX_SPLIT_FEATURES,
+    SPREAD_LIMIT,
     direct_tile,
     exponential_remainder,
     largest_of,
     row_operand,
     split_tile,
 )
+from rep4ex_kernels._triton_pairs import SERIES as SERIES_FORM
+from rep4ex_kernels._triton_pairs import SERIES_LIMIT as WIDE_SPREAD
+from rep4ex_kernels._triton_pairs import SPLIT as SPLIT_FORM
 from rep4ex_kernels.hsic.triton_prepare import COLUMNS, MEAN, TYPICAL
 
 SPLIT, DIRECT, SERIES = (tl.constexpr(form) for form in (SPLIT_FORM, DIRECT_FORM, SERIES_FORM))
@@ -164,7 +165,7 @@ def store_row_sums(
             operand, columns_ptr, planar_ptr, wide, level, row, start, stop, n, padded, k,
             DIRECT, UNROLLED, K, BLOCK_M, BLOCK_N // 2,
         )  # fmt: skip
-    elif FORMS == SPLIT or FORMS == SERIES:  # noqa: PLR1714 - Triton has no `in`
+    elif FORMS == SPLIT or FORMS == SERIES:  # noqa: PLR1714, SIM109 - Triton has no `in`
         sums = row_sum_loop(
             operand, columns_ptr, planar_ptr, wide, level, row, start, stop, n, padded, k,
             FORMS, UNROLLED, K, BLOCK_M, BLOCK_N,
@@ -174,7 +175,7 @@ def store_row_sums(
             operand, columns_ptr, planar_ptr, wide, level, row, start, stop, n, padded, k,
             DIRECT, UNROLLED, K, BLOCK_M, BLOCK_N // 2,
         )  # fmt: skip
-    elif FORMS == FEW_ROWS:
+    elif FORMS == FEW_ROWS:  # noqa: SIM114 - known when compiled
         sums = row_sum_loop(
             operand, columns_ptr, planar_ptr, wide, level, row, start, stop, n, padded, k,
             SERIES, UNROLLED, K, BLOCK_M, BLOCK_N,

@@ -5,8 +5,8 @@
 b an affine function of the row sums of L, and the same with the roles of K and L exchanged (Gretton
 et al. 2005, eq. 9; Song et al. 2012, eq. 5). The first pass over all pairs sums the rows of K and
 of L, the second accumulates the products of K Lc with [x, 1] and of L Kc with [y, 1] on the tensor
-cores. Six launches; no torch operation stands between them and nothing waits. Which form of the
-distances a tile takes, is decided on the device: ``triton_forms.py``.
+cores. Six launches, or one for few rows; no torch operation stands between them and nothing
+waits. Which form of the distances a tile takes is decided on the device: ``triton_forms.py``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from rep4ex_kernels.hsic.triton_layout import (
     ROW_SUMS,
     WEIGHTED,
     WHOLE,
+    WHOLE_TERMS,
     Layout,
     Sample,
     layout_of,
@@ -72,8 +73,8 @@ def hsic_pass(
     _prepare(a, b, layout)
     sums = _row_sums(a, b, layout, precise)
     shifts = _shifts(a, b, sums, layout, unbiased, precise)
-    sums = _weighted(a, b, shifts, layout, precise)
-    return _combine(a, b, shifts, sums, layout, unbiased, precise)
+    products = _weighted(a, b, shifts, layout, precise)
+    return _combine(a, b, shifts, products, layout, unbiased, precise)
 
 
 def check_bandwidths(**bandwidths: Tensor) -> None:
@@ -218,7 +219,7 @@ def _whole(
     q = y.shape[2]
     d = max(p, q)
     layout = layout_of(n, d, d)
-    width, terms = layout.points[0], layout.weights[0]
+    width, chunks = layout.points[0], -(-2 * (d + 1) // WHOLE_TERMS)
     rows = layout.tiles * BLOCK
     row_tiles = -(-n // WHOLE.block_m)
     both = functools.partial(scratch_of_both, batches, x)
@@ -227,14 +228,14 @@ def _whole(
         whole_kernel, (batches,),
         x, y, bandwidth_x, bandwidth_y,
         both(torch.float64, 2 * d), both(torch.float64, state_size(d)),
-        both(torch.float16, rows, max(width, 1)), both(torch.float32, d, rows),
+        both(torch.float16, rows, width), both(torch.float32, d, rows),
         both(torch.float32, rows), both(torch.float32, layout.tiles),
-        both(torch.float16, layout.chunks, rows, terms),
+        both(torch.float16, chunks, rows, WHOLE_TERMS),
         both(torch.float32, rows), both(torch.float64, row_tiles), both(torch.float32, rows),
-        both(torch.float32, layout.chunks, rows, terms),
+        both(torch.float32, chunks, rows, WHOLE_TERMS),
         scratch((batches, row_tiles), x, torch.float64), grad_x, grad_y, value,
-        2, layout.tiles, row_tiles, layout.chunks, n, p, q,
-        UNBIASED=unbiased, PRECISE=precise, K=width, W=terms, D=layout.columns[0],
+        2, layout.tiles, row_tiles, chunks, n, p, q,
+        UNBIASED=unbiased, PRECISE=precise, K=width, W=WHOLE_TERMS, D=layout.columns[0],
         ROWS=MOMENT_ROWS, CHUNK=CHUNK_COLUMNS,
         BLOCK=BLOCK, BLOCK_M=WHOLE.block_m, BLOCK_N=WHOLE.block_n,
         num_warps=WHOLE.num_warps, num_stages=WHOLE.num_stages,

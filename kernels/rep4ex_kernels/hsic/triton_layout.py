@@ -24,9 +24,9 @@ ROW_SUMS = Configuration(64, 64, 4, 2)
 WEIGHTED = Configuration(64, 32, 4, 2)
 WHOLE = Configuration(64, 32, 8, 1)  # one program does everything
 
-# Rows and columns of a problem up to which one program does everything: more columns of weights
-# would not stay in registers there.
-FEW_ROWS, FEW_COLUMNS = 512, 7
+# Rows and columns of a problem up to which one program does everything, and its W: the weights of
+# more columns at a time would not stay in registers. With two chunks it visits all pairs thrice.
+FEW_ROWS, FEW_COLUMNS, WHOLE_TERMS = 512, 15, 16
 
 # Above this sum of both widths the next columns are not loaded ahead: shared memory is too small.
 WIDEST_PREFETCH = 128

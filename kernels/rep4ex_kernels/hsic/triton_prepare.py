@@ -1,8 +1,8 @@
 """Before the pairs: moments of both samples, the state of each, scaled and rounded points.
 
-A sample is shifted by its first row and summed in float64, so that an offset costs nothing; its mean
-is subtracted and the result scaled to z, of which a kernel value is 2^-|z_i - z_j|^2. The state of a
-sample is
+A sample is shifted by its first row and summed in float64, so that an offset costs nothing. Its
+mean is subtracted and the result scaled to z, of which a kernel value is 2^-|z_i - z_j|^2. The
+state of a sample is
 
     [SCALE, MEAN, TYPICAL, -, centre (d), inverse scale of the weights (d)]      float64
 
@@ -32,7 +32,7 @@ USER_TENSORS = ["x_ptr", "y_ptr", "x_bandwidth_ptr", "y_bandwidth_ptr"]
 
 def state_size(features: int) -> int:
     """Numbers of one sample's state."""
-    return COLUMNS.value + 2 * features
+    return int(COLUMNS.value) + 2 * features
 
 
 @triton.jit

@@ -1,7 +1,8 @@
 """HSIC of few rows: one program a problem does what the other kernels do, one phase after another.
 
 What a phase leaves for the next lies in global memory, between them stands a barrier. Launches are
-what few rows cost, and a batch of many small problems fills the device by itself.
+what few rows cost, and a batch of many small problems fills the device by itself. Phases without
+tensor cores are calls, which keeps their registers apart; the others cannot be on sm_100.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def shifts_phase(
         sample = place // tiles
         row = place % tiles * BLOCK
         own_ptr = state_ptr + sample * (COLUMNS + 2 * d)
-        wide, _, _ = sample_form(own_ptr, largest_ptr + sample * tiles, row, tiles, p, PRECISE, BLOCK)
+        wide, _, _ = sample_form(
+            own_ptr, largest_ptr + sample * tiles, row, tiles, p, PRECISE, BLOCK
+        )
         store_shifts(
             sums_ptr + sample * padded, totals_ptr + sample * row_tiles,
             shifts_ptr + sample * padded, wide, level_of(own_ptr, wide), row, 1, row_tiles, n,

@@ -160,7 +160,7 @@ def product_loop(
     WX: tl.constexpr, WY: tl.constexpr, PRECISE: tl.constexpr, CHUNK: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
-    """Lifted sums over columns of K Lc [x, 1], of L Kc [y, 1] and of Kc Lc, both forms on tensor cores."""
+    """Lifted sums over columns of K Lc [x, 1], of L Kc [y, 1] and of Kc Lc, by products."""
     x_total = tl.zeros((BLOCK_M, WX), tl.float32)
     y_total = tl.zeros((BLOCK_M, WY), tl.float32)
     value = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
@@ -262,7 +262,7 @@ def weighted_tile(
             x_wide, y_wide, x_lift, y_lift, row, start, stop, n, padded, p, q,
             UX, UY, WX, WY, BLOCK_M, BLOCK_N // 2,
         )  # fmt: skip
-    elif FORMS == SPLIT or FORMS == SERIES:  # noqa: PLR1714 - Triton has no `in`
+    elif FORMS == SPLIT or FORMS == SERIES:  # noqa: PLR1714, SIM109 - Triton has no `in`
         x_total, y_total, value = product_loop(
             x_operand, y_operand, x_columns_ptr, y_columns_ptr, x_planar_ptr, y_planar_ptr,
             x_weights_ptr, y_weights_ptr, x_shift, y_shift, shifts_ptr, x_wide, y_wide,
@@ -275,7 +275,7 @@ def weighted_tile(
             x_wide, y_wide, x_lift, y_lift, row, start, stop, n, padded, p, q,
             UX, UY, WX, WY, BLOCK_M, BLOCK_N // 2,
         )  # fmt: skip
-    elif FORMS == FEW_ROWS:
+    elif FORMS == FEW_ROWS:  # noqa: SIM114 - known when compiled
         x_total, y_total, value = product_loop(
             x_operand, y_operand, x_columns_ptr, y_columns_ptr, x_planar_ptr, y_planar_ptr,
             x_weights_ptr, y_weights_ptr, x_shift, y_shift, shifts_ptr, x_wide, y_wide,

@@ -53,29 +53,39 @@ class _SquaredMoments(torch.autograd.Function):
 
 
 class _BatchStatistic(torch.autograd.Function):
+    """<phi, h>, h = (F_b F_b' - diag |f_i|^2) phi over the count; its gradient is 2 h."""
+
     @staticmethod
     def forward(ctx: Any, phi: Tensor, features: Tensor, squares: Tensor | None) -> Tensor:
         b = phi.shape[-2]
-        moments = features.mT @ phi
-        own = None if squares is None else phi * squares[..., None]
-        ctx.save_for_backward(phi, features, squares, moments, own)
-        if own is None:
-            return _squared_length(moments) / b**2
-        diagonal: Tensor = torch.linalg.vecdot(own.flatten(-2), phi.flatten(-2))
-        return (_squared_length(moments) - diagonal) / (b * (b - 1))
+        share = 1 / (b * b if squares is None else b * (b - 1))
+        product = _product(features, features.mT @ phi, phi, squares, share)
+        ctx.save_for_backward(phi, features, squares, product)
+        value: Tensor = (phi * product).sum((-2, -1))
+        return value
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        phi, features, squares, moments, own = ctx.saved_tensors
-        b = phi.shape[-2]
+        phi, features, squares, product = ctx.saved_tensors
         if torch.is_grad_enabled():
             value = batch_of_operations(phi, features, squares)
             return torch.autograd.grad(value, phi, grads[0], create_graph=True)[0], None, None
-        gradient = features @ moments
-        if own is not None:
-            gradient -= own
-        count = b * b if own is None else b * (b - 1)
-        return gradient * (grads[0] * (2 / count))[..., None, None], None, None
+        return product * (2 * grads[0])[..., None, None], None, None
+
+
+def _product(
+    features: Tensor, moments: Tensor, phi: Tensor, squares: Tensor | None, share: float
+) -> Tensor:
+    """Return share (features moments - squares phi), in two operations where shapes allow."""
+    if squares is None:
+        return features @ (moments * share)
+    own = phi * squares[..., None]
+    if features.dim() == phi.dim() == 2:
+        return torch.addmm(own, features, moments, beta=-share, alpha=share)
+    if features.dim() == phi.dim() == 3:
+        return torch.baddbmm(own, features, moments, beta=-share, alpha=share)
+    product: Tensor = (features @ moments - own) * share
+    return product
 
 
 def batch_of_operations(phi: Tensor, features: Tensor, squares: Tensor | None) -> Tensor:

@@ -61,7 +61,7 @@ class InvariancePenalty:
         self._squares = factorisation.features.square().sum(1)
         self._error, self._complete = factorisation.error, factorisation.complete
         self._kernel_basis: Tensor | None = None
-        self._state: Tensor | None = None
+        self._copies: tuple[Tensor, Tensor] | None = None
         self._converted: Tensor | None = None
         self.bandwidth = bandwidth
 
@@ -239,15 +239,15 @@ class InvariancePenalty:
         leading = phi.shape[:-2]
         flat = phi.reshape(leading.numel(), *phi.shape[-2:])
         batches = len(flat)
-        points = self._points.expand(batches, -1, -1).contiguous()
         width = self._width(batches)
         if statistic == "v" and self._takes_triton(flat, request):
             whole = importlib.import_module("rep4ex_kernels.mmr.triton_autograd")
-            state = self._triton_state(whole).expand(batches, -1).contiguous()
+            points, state = self._repeated(batches, whole)
             value: Tensor = whole.penalty(
                 flat.contiguous(), points, width, "v", precision, request, state
             )
         else:
+            points = self._points.expand(batches, -1, -1).contiguous()
             basis = self._basis.expand(batches, -1, -1)
             value = penalty_on_basis(flat, points, basis, width, statistic, precision, request)
         return value.to(phi.dtype).reshape(leading)
@@ -259,12 +259,16 @@ class InvariancePenalty:
         name = choose_backend("mmr", request, phi.device, phi.dtype, k + phi.shape[-1])
         return name == "triton" and phi.dtype == self._points.dtype and k <= MOST_COLUMNS
 
-    def _triton_state(self, whole: ModuleType) -> Tensor:
-        """What the kernels need of the actions alone, (1, size); made at first use."""
-        if self._state is None:
-            state: Tensor = whole.action_state(self._points[None])
-            self._state = state
-        return self._state
+    def _repeated(self, batches: int, whole: ModuleType) -> tuple[Tensor, Tensor]:
+        """Points (B, n, k) and what the kernels need of the actions alone, (B, size).
+
+        Kept for the last count of replicas: copying them is an operation a step.
+        """
+        if self._copies is None or len(self._copies[0]) != batches:
+            state = whole.action_state(self._points[None])
+            points = self._points.expand(batches, -1, -1).contiguous()
+            self._copies = points, state.expand(batches, -1).contiguous()
+        return self._copies
 
     def _batch(self, phi: Tensor, index: Tensor, statistic: str) -> Tensor:
         b = phi.shape[-2]

@@ -39,8 +39,8 @@ from rep4ex_kernels.mmd.triton_state import (
 
 KINDS = {"gaussian": GAUSSIAN_MIXTURE.value, "laplace": LAPLACE.value, "imq": IMQ.value}
 
-# Rows and warps of a tile of pairs; rows of a part of the moments at least, and parts at most.
-BLOCK_M, BLOCK_WARPS = 64, 4
+# Rows of a tile of pairs for each warp; rows of a part of the moments at least, and parts at most.
+WARP_ROWS = 16
 PART_ROWS, MOST_PARTS = 256, 64
 
 
@@ -85,7 +85,8 @@ class Geometry:
     columns: int  # that are prepared at a time
     rows: int  # that are prepared at a time
     combined: tuple[int, int]  # rows and columns that are combined at a time
-    block_n: int  # columns of a tile of pairs in the split form
+    block_m: int  # rows of a tile of pairs
+    block_n: int  # its columns in the split form
     block_d: int  # and in the others
 
     @property
@@ -103,7 +104,10 @@ def geometry_of(batches: int, n: int, m: int, d: int, kind: int, device: torch.d
     flat = d <= 2 and kind in (LAPLACE.value, DISTANCE.value)
     width = 4 if flat else min(64, power_of_two(2 * (d + 1), 16))
     chunks = 1 if flat else -(-(d + 1) // (width // 2))
-    row_tiles = batches * sum(tiles) * (BLOCK // BLOCK_M)
+    k_width = 0 if flat else split_width(d)
+    # Every tile of rows reads all columns again, so the more rows the better where registers allow.
+    block_m = BLOCK if k_width == 32 and kind == GAUSSIAN.value else 64
+    row_tiles = batches * sum(tiles) * (BLOCK // block_m)
     columns = max(tiles) * BLOCK
     _, per_split = column_splits(2 * row_tiles * chunks, columns, BLOCK, device)
     tiles_per_split = per_split // BLOCK
@@ -115,12 +119,13 @@ def geometry_of(batches: int, n: int, m: int, d: int, kind: int, device: torch.d
         splits=(-(-tiles[0] // tiles_per_split), -(-tiles[1] // tiles_per_split)),
         tiles_per_split=tiles_per_split,
         flat=flat,
-        k_width=0 if flat else split_width(d),
+        k_width=k_width,
         width=width,
         chunks=chunks,
         columns=prepared,
-        rows=min(BLOCK, 1024 // max(prepared, width // 2)),
-        combined=(min(BLOCK, 512 // (width // 2)), width // 2),
+        rows=min(BLOCK, 512 // max(prepared, width // 2)),
+        combined=(min(BLOCK, 256 // (width // 2)), width // 2),
+        block_m=block_m,
         block_n=64 if kind == GAUSSIAN.value else 32,
         block_d=16 if flat or kind in (GAUSSIAN.value, GAUSSIAN_MIXTURE.value) else 32,
     )
@@ -206,13 +211,13 @@ def _launches(
         K=g.k_width, W=g.width, D=g.columns, ROWS=g.rows, num_warps=4, num_stages=1,
     )  # fmt: skip
     launch(
-        kernels.pair_kernel, (batches * tiles * (BLOCK // BLOCK_M), splits, g.chunks),
+        kernels.pair_kernel, (batches * tiles * (BLOCK // g.block_m), splits, g.chunks),
         state, rates, *operands, largest, weighted, sums,
         n, m, d, *g.tiles, g.splits[0], splits, g.tiles_per_split, size,
         KIND=kind, Q=q, FLAT=g.flat, UNROLLED=d if d <= 2 else 0, K=g.k_width, W=g.width,
         PRECISE=precise, WAY=AS_THEY_ARE.value, FORMS=EVERY_FORM,
-        BLOCK_M=BLOCK_M, BLOCK_N=g.block_n, BLOCK_D=g.block_d,
-        num_warps=BLOCK_WARPS, num_stages=2,
+        BLOCK_M=g.block_m, BLOCK_N=g.block_n, BLOCK_D=g.block_d,
+        num_warps=g.block_m // WARP_ROWS, num_stages=2,
     )  # fmt: skip
     launch(
         kernels.combine_kernel, (batches, g.n_padded // rows),

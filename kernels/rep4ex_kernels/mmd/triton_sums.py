@@ -6,8 +6,7 @@ For a row i and the columns j of one sample are summed, c the weights of `triton
 
 the last two as one product of the weights c - a with [z, 1]. The levels g and a are subtracted
 before anything is rounded: for wide bandwidths k is near one everywhere and the statistic is far
-smaller than k. Where one Gaussian is summed in two half-precision terms, c is k and C_i is V_i, so
-the column of ones gives both.
+smaller than k. For one Gaussian c is k and C_i is V_i, so the column of ones gives both.
 
 Values and weights of Gaussians are multiplied by LIFT in half precision. Where bandwidths are so
 narrow that most values are near nothing, a row of the direct form also has a shift of its own, the
@@ -175,7 +174,9 @@ def store_row_sums(  # noqa: PLR0912, PLR0915 - one loop is one function
     """
     MATRIX: tl.constexpr = K > 0 and FORM != DIRECT
     # The value is the weight: no sum of its own.
-    ONES: tl.constexpr = KIND == GAUSSIAN and PRECISE and FORM == SPLIT
+    ONES: tl.constexpr = KIND == GAUSSIAN and FORM == SPLIT
+    # One Gaussian is bound by its exponential, so the second term costs nothing in fast mode too.
+    TERMS: tl.constexpr = PRECISE or KIND == GAUSSIAN
     SHIFTED: tl.constexpr = KIND <= GAUSSIAN_MIXTURE and FORM == DIRECT
     stop = tl.minimum(stop, (last + BLOCK_N - 1) // BLOCK_N * BLOCK_N)
     level = tl.load(state_ptr + LEVEL).to(tl.float32)
@@ -216,7 +217,7 @@ def store_row_sums(  # noqa: PLR0912, PLR0915 - one loop is one function
         place = (col + tl.arange(0, BLOCK_N))[:, None] * W + tl.arange(0, W)[None, :]
         # The tensor cores' accumulator truncates, so it holds one tile only.
         part = tl.zeros((BLOCK_M, W), tl.float32)
-        total += weighted_sum(weight, tl.load(weights_ptr + place), part, PRECISE)
+        total += weighted_sum(weight, tl.load(weights_ptr + place), part, TERMS)
     if SHIFTED:
         total *= tl.exp2(-shift * slowest)[:, None]
     total *= 1.0 / tl.load(state_ptr + GAIN).to(tl.float32)
@@ -229,6 +230,4 @@ def store_row_sums(  # noqa: PLR0912, PLR0915 - one loop is one function
             row_values = tl.sum(values, 1)
         else:
             row_values = values
-        if KIND == GAUSSIAN and FORM == SPLIT and not ONES:
-            row_values = row_values * (1.0 / LIFT)
         tl.store(sums_ptr + rows, row_values)

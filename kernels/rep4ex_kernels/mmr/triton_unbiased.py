@@ -170,7 +170,7 @@ def without_diagonal_kernel(
 
 
 # A block holds two matrices of the basis' width in float64, and a tile of all columns.
-MOST_ACTIONS, MOST_VALUES = 15, 64
+MOST_ACTIONS, MOST_VALUES = 31, 64
 
 
 def takes(k: int, d: int) -> bool:

@@ -7,6 +7,7 @@ results, tensor-core multiply-adds and bytes of columns.
 from __future__ import annotations
 
 from rep4ex_kernels.offline.case import Case
+from rep4ex_kernels.offline.hsic_cases import hsic_cases
 from rep4ex_kernels.offline.least_squares_cases import least_squares_cases
 from rep4ex_kernels.offline.mmr_cases import mmr_cases
 from rep4ex_kernels.offline.radial_cases import radial_cases
@@ -17,5 +18,6 @@ def all_cases(target: str) -> list[Case]:
     return [
         *mmr_cases(target),
         *radial_cases(target),
+        *hsic_cases(target),
         *least_squares_cases(),
     ]

@@ -7,7 +7,7 @@ with one form left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rep4ex_kernels._triton_pairs import (
     CHUNK_COLUMNS,
@@ -56,32 +56,39 @@ def mmr_cases(target: str) -> Iterator[Case]:
 
 
 def launched_cases(target: str) -> Iterator[Case]:
-    """The pair kernel with every form, for every width of points and values, in both modes."""
-    seen = set()
-    for k in FEATURES:
-        for d in VALUES:
-            for precise in (True, False):
-                case = pair_case(target, EVERY_FORM, k, d, precise)
-                if case.name not in seen:
-                    seen.add(case.name)
-                    yield case
+    """The pair kernel with every form, for every width of points and values."""
+    yield from _once(
+        pair_case(target, EVERY_FORM, k, d, precise)
+        for k in FEATURES
+        for d in VALUES
+        for precise in _modes(d)
+    )
 
 
 def form_cases(target: str) -> Iterator[Case]:
     """The pair kernel with one form: products, direct differences, the series."""
-    seen = set()
     for k in FEATURES:
         few, many = k <= 2, k > FEATURES[-2]
-        forms = (DIRECT,) if few or many else (SPLIT, DIRECT) if k == COMMON[0] else (SPLIT,)
-        for d in VALUES:
-            wanted = [(form, precise) for form in forms for precise in (False, True)]
-            # The series is summed in two terms in either mode.
-            wanted += [(SERIES, True)] * (d == COMMON[1] and not few)
-            for form, precise in wanted:
-                case = pair_case(target, form, k, d, precise)
-                if case.name not in seen:
-                    seen.add(case.name)
-                    yield case
+        form = DIRECT if few or many else SPLIT
+        yield from _once(
+            pair_case(target, form, k, d, precise) for d in VALUES for precise in _modes(d)
+        )
+        if not few:  # the series is summed in two terms in either mode
+            yield pair_case(target, SERIES, k, COMMON[1], True)
+
+
+def _modes(d: int) -> tuple[bool, ...]:
+    """Both modes for the commonest width of the values, for the others the costlier one."""
+    return (True, False) if d == COMMON[1] else (True,)
+
+
+def _once(cases: Iterable[Case]) -> Iterator[Case]:
+    """Cases without those of a name that came before: many features share a width."""
+    seen = set()
+    for case in cases:
+        if case.name not in seen:
+            seen.add(case.name)
+            yield case
 
 
 def pair_case(target: str, forms: int, k: int, d: int, precise: bool) -> Case:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import torch
 
-from rep4ex_kernels._triton_pairs import DIRECT, EVERY_FORM, PROGRAMS, SERIES, SPLIT, power_of_two
+from rep4ex_kernels._triton_pairs import DIRECT, EVERY_FORM, SERIES, SPLIT, power_of_two
 from rep4ex_kernels._triton_table import BLOCK
-from rep4ex_kernels.mmd.triton_impl import BLOCK_M, BLOCK_WARPS, Geometry, geometry_of
+from rep4ex_kernels.mmd.triton_impl import WARP_ROWS, Geometry, geometry_of
 from rep4ex_kernels.mmd.triton_kernel import (
     combine_kernel,
     moments_kernel,
@@ -28,7 +28,7 @@ from rep4ex_kernels.mmd.triton_state import (
     IMQ,
     LAPLACE,
 )
-from rep4ex_kernels.offline.case import FAST_CAP, PRECISE_CAP, Case, signature_of
+from rep4ex_kernels.offline.case import FAST_CAP, Case, signature_of
 
 ONE, SEVERAL, LAPLACIAN, MULTIQUADRIC, ENERGY = (
     kind.value for kind in (GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE)
@@ -44,6 +44,9 @@ MIXTURE = 5  # bandwidths of a compiled mixture
 # Features that lead to every width of the augmented product: 16 to 256, and none.
 FEATURES = (4, 8, 16, 32, 64, 65)
 COMMON = 8
+
+# Warps of up to 8 features that a multiprocessor must be able to hold.
+WARPS = 16
 
 POINTERS = {
     **dict.fromkeys(("x_ptr", "y_ptr", "grad_x_ptr", "grad_y_ptr", "rates_ptr", "planar_ptr",
@@ -97,6 +100,7 @@ def pair_case(
     g = _geometry(kind, features)
     q = MIXTURE if kind == SEVERAL else 1
     block_n = g.block_n if forms in (SPLIT, EVERY_FORM) and not g.flat else g.block_d
+    warps = g.block_m // WARP_ROWS
     points = f"d={features}" if g.flat or not g.k_width else f"K={g.k_width}"
     products = g.k_width > 0 and forms in (SPLIT, SERIES)
     capped = kind == ONE and forms == SPLIT and features <= COMMON
@@ -108,18 +112,18 @@ def pair_case(
         constants={
             "KIND": kind, "Q": q, "FLAT": g.flat, "UNROLLED": features if features <= 2 else 0,
             "K": g.k_width, "W": g.width, "PRECISE": precise, "WAY": way, "FORMS": forms,
-            "BLOCK_M": BLOCK_M, "BLOCK_N": g.block_n, "BLOCK_D": g.block_d,
+            "BLOCK_M": g.block_m, "BLOCK_N": g.block_n, "BLOCK_D": g.block_d,
         },
-        num_warps=BLOCK_WARPS,
+        num_warps=warps,
         num_stages=2,
-        pairs=BLOCK_M * block_n,
+        pairs=g.block_m * block_n,
         row=(NAMES[kind], g.k_width, g.width),
         special=None if forms == EVERY_FORM else _special(kind, forms, way),
-        matrix_fma=g.k_width + (2 if precise else 1) * g.width if products else 0,
-        bytes_per_pair=(2 * g.k_width if products else 4 * features) / BLOCK_M
-        + (0 if g.flat else 2 * g.width / BLOCK_M),
-        ratio_cap=(PRECISE_CAP if precise else FAST_CAP) if capped else None,
-        resident_warps=PROGRAMS * BLOCK_WARPS if features <= COMMON else 0,
+        matrix_fma=g.k_width + (2 if precise or kind == ONE else 1) * g.width if products else 0,
+        bytes_per_pair=(2 * g.k_width if products else 4 * features) / g.block_m
+        + (0 if g.flat else 2 * g.width / g.block_m),
+        ratio_cap=FAST_CAP if capped else None,
+        resident_warps=WARPS if features <= COMMON else 0,
         common=features == COMMON,
     )  # fmt: skip
 

@@ -11,8 +11,9 @@ FULLEST = "sm_90"
 
 # Constants of a kernel that are sizes; the others choose what it does.
 SIZES = {
-    "K", "W", "F", "D", "T", "Q", "QP", "KX", "KY", "HEIGHT", "ROWS", "CHUNK", "CHUNKS", "UNROLLED",
-    "UX", "UY", "BLOCK", "BLOCK_M", "BLOCK_N", "BLOCK_D", "BLOCK_R", "BLOCK_T",
+    "K", "W", "F", "D", "T", "Q", "QP", "KX", "KY", "WX", "WY", "DX", "DY", "UX", "UY", "UNROLLED",
+    "HEIGHT", "ROWS", "CHUNK", "CHUNKS", "BLOCK", "BLOCK_M", "BLOCK_N", "BLOCK_D", "BLOCK_R",
+    "BLOCK_T",
 }  # fmt: skip
 
 

@@ -173,7 +173,7 @@ def test_a_kernel_that_does_not_compile_is_a_violation(monkeypatch):
     from rep4ex_kernels.offline import gate
 
     bad = case_named(SOUND, constants={"BLOCK_N": 48})
-    sound = case_named("mmr direct k=1 W=16 fast")
+    sound = case_named(SOUND)
     monkeypatch.setattr(gate, "all_cases", lambda _: [bad, sound])
     broken, passed = gate.run_cases([0, 1], "sm_90")
     assert "does not compile" in broken.violations[0]
@@ -286,9 +286,9 @@ def test_the_parameters_of_sm_80_serve_smaller_gpus():
 
 def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
     from rep4ex_kernels.offline import __main__ as command
-    from rep4ex_kernels.offline.gate import Row
+    from rep4ex_kernels.offline.gate import HEADER, Row
 
-    bad = Row("kernel", "sm_90", ("",) * 15, ("spill: found one",))
+    bad = Row("kernel", "sm_90", ("",) * len(HEADER), ("spill: found one",))
     monkeypatch.setattr(command, "run", lambda *_: [bad])
     assert command.main([]) == 1
     assert "VIOLATION kernel sm_90: spill" in capsys.readouterr().err
@@ -298,9 +298,9 @@ def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
 
 def test_the_document_names_its_command_and_holds_every_row(tmp_path, monkeypatch):
     from rep4ex_kernels.offline import __main__ as command
-    from rep4ex_kernels.offline.gate import Row
+    from rep4ex_kernels.offline.gate import HEADER, Row
 
-    row = Row("some kernel", "sm_90", ("",) * 15, ())
+    row = Row("some kernel", "sm_90", ("",) * len(HEADER), ())
     monkeypatch.setattr(command, "run", lambda *_: [row])
     path = tmp_path / "kernels.md"
     assert command.main(["--markdown", str(path)]) == 0

@@ -48,7 +48,7 @@ def test_mmd(generator, device, relative_error, batch, n, m, d):
 def test_hsic(generator, device, relative_error, batch, n):
     x = torch.randn(batch, n, 2, generator=generator)
     y = torch.randn(batch, n, 2, generator=generator) + torch.sin(2 * x)
-    widths = [0.5 + torch.rand(batch, generator=generator) for _ in range(2)]
+    widths = [0.5 + torch.rand(batch, generator=generator).double() for _ in range(2)]
     a, b = x.double().requires_grad_(), y.double().requires_grad_()
     expected = hsic_reference.hsic(a, b, *widths, False)
     gradients = torch.autograd.grad(expected.sum(), (a, b))
