@@ -9,6 +9,7 @@ from rep4ex_kernels.errors import (
     RankDeficientWarning,
     SecondDerivativeError,
 )
+from rep4ex_kernels.graphs import graphed
 from rep4ex_kernels.hsic.op import hsic
 from rep4ex_kernels.invariance_penalty.penalty import InvariancePenalty
 from rep4ex_kernels.mmd.op import mmd2
@@ -34,6 +35,7 @@ __all__ = [
     "RankDeficientWarning",
     "SecondDerivativeError",
     "energy_distance",
+    "graphed",
     "hsic",
     "median_bandwidth",
     "mmd2",

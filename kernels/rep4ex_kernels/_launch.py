@@ -3,7 +3,8 @@
 Triton looks at every argument of every call to find the variant that it compiled for them, which
 takes 20 to 60 microseconds. Our kernels are declared so that the variant depends on their constants
 and the tensors' dtypes alone (sizes are not specialised, pointers into the caller's tensors not on
-their alignment), so the second call of a variant goes to the driver directly. Nothing here waits for the device.
+their alignment), so the second call of a variant goes to the driver directly. Nothing here waits
+for the device.
 """
 
 from __future__ import annotations

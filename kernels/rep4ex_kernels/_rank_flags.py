@@ -7,9 +7,9 @@ later call than the one it is about, or with `rank_warnings`, which waits.
 
 from __future__ import annotations
 
+import ctypes
 import warnings
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,8 +19,8 @@ MOST_COLUMNS = 64
 # What the factorisation writes: a column that is left out, one that differs by rounding only.
 DEPENDENT_COLUMN, ROUNDED_COLUMN = 1, 2
 
-# {device: (what kernels write to, the same memory as an array)}
-_flags: dict[torch.device, tuple[Tensor, np.ndarray]] = {}
+# {device: (what kernels write to, the same memory as an array of the host)}
+_flags: dict[torch.device, tuple[Tensor, ctypes.Array[ctypes.c_int32]]] = {}
 
 
 def flags_for(tensor: Tensor) -> Tensor:
@@ -35,19 +35,19 @@ def flags_for(tensor: Tensor) -> Tensor:
         return torch.empty(MOST_COLUMNS, dtype=torch.int32, device=tensor.device)
     else:
         flags = torch.zeros(MOST_COLUMNS, dtype=torch.int32, pin_memory=True)
-    _flags[tensor.device] = flags, flags.numpy()
+    _flags[tensor.device] = flags, (ctypes.c_int32 * MOST_COLUMNS).from_address(flags.data_ptr())
     return flags
 
 
 def give_warnings(device: torch.device) -> None:
     """Warn of what finished calls on a device have flagged so far, and forget it."""
     known = _flags.get(device)
-    if known is None or not known[1].any():
+    if known is None or not any(known[1]):
         return
-    seen = known[1].copy()
-    known[1][:] = 0
-    dependent = np.flatnonzero(seen == DEPENDENT_COLUMN).tolist()
-    rounded = np.flatnonzero(seen == ROUNDED_COLUMN).tolist()
+    seen = list(known[1])
+    ctypes.memset(known[1], 0, ctypes.sizeof(known[1]))
+    dependent = [column for column, flag in enumerate(seen) if flag == DEPENDENT_COLUMN]
+    rounded = [column for column, flag in enumerate(seen) if flag == ROUNDED_COLUMN]
     if dependent:
         warnings.warn(
             f"actions: columns {dependent} are constant or linear combinations of the columns "

@@ -167,11 +167,9 @@ class StackInTraining:
         penalised = len(batch.table)
         if not penalised:
             return losses
-        if penalised == len(losses):
-            # the view gathers the penalty's gradients before the decoder's are added, as a part does
-            own = code.view_as(code)
-            return losses + self._lambdas * self._penalties(own, batch.table)
         penalties = self._lambdas[:penalised] * self._penalties(code[:penalised], batch.table)
+        if penalised == len(losses):
+            return losses + penalties
         return torch.cat([losses[:penalised] + penalties, losses[penalised:]])
 
     def _penalties(self, code: Tensor, table: Tensor) -> Tensor:

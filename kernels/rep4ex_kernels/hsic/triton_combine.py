@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 
 from rep4ex_kernels.hsic.triton_forms import sample_form
-from rep4ex_kernels.hsic.triton_prepare import COLUMNS, SCALE, USER_TENSORS
+from rep4ex_kernels.hsic.triton_prepare import COLUMNS, SCALE, UNSCALED, USER_TENSORS
 
 
 @triton.jit
@@ -39,6 +39,7 @@ def store_gradient(
     inside = rows < n
     within = tl.arange(0, D)
     scale = tl.load(state_ptr + SCALE)
+    unscaled = tl.load(state_ptr + UNSCALED)
     wide = padded.to(tl.int64) * W
     factor = -2.772588722239781 * factor * scale  # 4 ln(2)
     ones = d // D * wide + rows.to(tl.int64) * W + d % D
@@ -67,7 +68,7 @@ def store_gradient(
                 seen_ptr = columns_ptr + rows[:, None] * K + columns[None, :]
                 seen = tl.load(seen_ptr, mask=mask, other=0.0).to(tl.float64)
                 seen += tl.load(seen_ptr + 2 * d, mask=mask, other=0.0).to(tl.float64)
-                lost = (raw - centre[None, :]) - seen * (0.7071067811865476 / scale)
+                lost = (raw - centre[None, :]) - seen * unscaled
                 rounding += tl.sum(tl.sum(tl.where(mask, gradient * lost, 0.0), 1), 0)
     return rounding
 

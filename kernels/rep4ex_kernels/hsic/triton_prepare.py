@@ -4,7 +4,7 @@ A sample is shifted by its first row and summed in float64, so that an offset co
 mean is subtracted and the result scaled to z, of which a kernel value is 2^-|z_i - z_j|^2. The
 state of a sample is
 
-    [SCALE, MEAN, TYPICAL, -, centre (d), inverse scale of the weights (d)]      float64
+    [SCALE, MEAN, TYPICAL, UNSCALED, centre (d), inverse scale of the weights (d)]      float64
 
 Its weights are [z, 1], in chunks of W / 2 columns that are stored in two half-precision terms.
 """
@@ -22,6 +22,7 @@ from rep4ex_kernels._triton_pairs import store_feature, store_norms, two_terms, 
 SCALE = tl.constexpr(0)  # z = scale (raw - centre)
 MEAN = tl.constexpr(1)  # of |z_i - z_j|^2 over all pairs
 TYPICAL = tl.constexpr(2)  # 2^-MEAN, rounded to float32
+UNSCALED = tl.constexpr(3)  # 1 / (sqrt(2) SCALE): points are stored as sqrt(2) z
 COLUMNS = tl.constexpr(4)  # where numbers of columns begin
 
 PARTS = tl.constexpr(16)  # summed at a time
@@ -110,6 +111,7 @@ def store_state(points_ptr, moments_ptr, state_ptr, bandwidth, parts, n, d, D: t
     mean = 2.0 * spread / n.to(tl.float64) * scale * scale
     tl.store(state_ptr + SCALE, scale)
     tl.store(state_ptr + MEAN, mean)
+    tl.store(state_ptr + UNSCALED, 0.7071067811865476 / scale)
     tl.store(state_ptr + TYPICAL, tl.exp2(-mean.to(tl.float32)).to(tl.float64))
 
 

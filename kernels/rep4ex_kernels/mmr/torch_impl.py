@@ -33,7 +33,8 @@ def kernel_product(
 def _product(scaled: Tensor, values: Tensor, precision: str) -> Tensor:
     squares = square_dtype(scaled, values.dtype, precision)
     factors = Factors(scaled, squares)
-    across = values.T.contiguous()
+    # With one column .contiguous() keeps strides (1, 1), a leading dimension cuBLASLt refuses.
+    across = values.T.clone(memory_format=torch.contiguous_format)
 
     def work(first: int, stride: int) -> tuple[Tensor]:
         buffer = TileBuffer(values.dtype, squares, values.device)

@@ -104,10 +104,10 @@ def test_narrow_bandwidths_and_offsets_take_the_direct_form(
 
 @pytest.mark.parametrize("unbiased", [False, True])
 def test_weights_far_below_half_precision(generator, device, relative_error, unbiased):
-    # Kernel values of about 2^-60 beside those of pairs that coincide, which pull nowhere.
-    x, y = samples(generator, 60, 6, 6)
+    # Kernel values of about 2^-80 beside those of pairs that coincide, which pull nowhere.
+    x, y = samples(generator, 60, 12, 12)
     x[:, 30], y[:, 40] = x[:, 31], y[:, 41]
-    h = widths(0.35), widths(0.4)
+    h = widths(0.5), widths(0.45)
     expected = reference(x, y, *h, unbiased)
     assert float(expected[1].abs().median()) < 2.0**-38  # this is the hard case
     actual = hsic_pass(*[t.to(device) for t in (x, y, *h)], unbiased)
@@ -128,7 +128,7 @@ def test_each_tile_takes_the_form_of_its_own_points(generator, device, relative_
 
 def test_very_wide_bandwidths(generator, device, relative_error, route):
     x, y = samples(generator, 130, 2, 3)
-    h = widths(2000.0), widths(2.0, 5000.0)
+    h = widths(50.0), widths(2.0, 60.0)
     expected = reference(x, y, *h, False)
     actual = hsic_pass(*[t.to(device) for t in (x, y, *h)], False)
     accurate(actual, expected, relative_error)
