@@ -46,7 +46,7 @@ FEATURES = (4, 8, 16, 32, 64, 65)
 COMMON = 8
 
 # Warps of up to 8 features that a multiprocessor must be able to hold.
-WARPS = 16
+WARPS = 8
 
 POINTERS = {
     **dict.fromkeys(("x_ptr", "y_ptr", "grad_x_ptr", "grad_y_ptr", "rates_ptr", "planar_ptr",
