@@ -88,6 +88,7 @@ class Geometry:
     block_m: int  # rows of a tile of pairs
     block_n: int  # its columns in the split form
     block_d: int  # and in the others
+    stages: int  # of the pair kernel's loops; chosen so that no register spills
 
     @property
     def n_padded(self) -> int:
@@ -128,6 +129,7 @@ def geometry_of(batches: int, n: int, m: int, d: int, kind: int, device: torch.d
         block_m=block_m,
         block_n=64 if kind == GAUSSIAN.value else 32,
         block_d=16 if flat or kind in (GAUSSIAN.value, GAUSSIAN_MIXTURE.value) else 32,
+        stages=3 if block_m == BLOCK else 2,
     )
 
 
@@ -217,7 +219,7 @@ def _launches(
         KIND=kind, Q=q, FLAT=g.flat, UNROLLED=d if d <= 2 else 0, K=g.k_width, W=g.width,
         PRECISE=precise, WAY=AS_THEY_ARE.value, FORMS=EVERY_FORM,
         BLOCK_M=g.block_m, BLOCK_N=g.block_n, BLOCK_D=g.block_d,
-        num_warps=g.block_m // WARP_ROWS, num_stages=2,
+        num_warps=g.block_m // WARP_ROWS, num_stages=g.stages,
     )  # fmt: skip
     launch(
         kernels.combine_kernel, (batches, g.n_padded // rows),

@@ -26,7 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = time.monotonic() - start
     print(table(rows))
     if options.markdown:
-        command = f"python -m rep4ex_kernels.offline --markdown {options.markdown}"
+        quick = " --quick" if options.quick else ""
+        command = f"python -m rep4ex_kernels.offline{quick} --markdown {options.markdown}"
         options.markdown.write_text(document(rows, command), encoding="utf-8")
     broken = [row for row in rows if row.violations]
     for row in broken:

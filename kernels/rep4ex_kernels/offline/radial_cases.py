@@ -115,7 +115,7 @@ def pair_case(
             "BLOCK_M": g.block_m, "BLOCK_N": g.block_n, "BLOCK_D": g.block_d,
         },
         num_warps=warps,
-        num_stages=2,
+        num_stages=g.stages,
         pairs=g.block_m * block_n,
         row=(NAMES[kind], g.k_width, g.width),
         special=None if forms == EVERY_FORM else _special(kind, forms, way),
