@@ -22,7 +22,7 @@ def test_it_is_the_double_sum_over_pairs():
     code, rows = batch(0, lambda a, v: a + v**3, n=48)
     parts = residualised_batch(code, rows)
     white, features, basis = (x[0].numpy() for x in (parts.white, parts.features, parts.basis))
-    waves = _frequencies(code).numpy() @ white
+    waves = _frequencies(code.shape[1], code.dtype, code.device).numpy() @ white
     g = np.vstack([np.cos(waves), np.sin(waves)])
     g -= g.mean(axis=1, keepdims=True)
     total = 0.0

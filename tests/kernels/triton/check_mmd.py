@@ -114,7 +114,7 @@ def test_an_outlier_takes_the_direct_form(generator, device, relative_error):
 def test_fast_mode(generator, device, relative_error, monkeypatch):
     monkeypatch.setattr(_triton_pairs, "FAST_ROWS", 0)
     x, y = samples(generator, 257, 130, 5, batch=1)
-    bandwidths = torch.full((1, 1), 3.0)
+    bandwidths = torch.tensor([[3.0, 2.0]])  # one bandwidth alone is as accurate in either mode
     expected = reference(x, y, "gaussian", bandwidths, False)
     value, grad_x, _ = run(device, x, y, "gaussian", bandwidths, False, "fast")
     assert relative_error(value, expected[0]) < 1e-4
