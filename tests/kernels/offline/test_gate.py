@@ -84,7 +84,7 @@ def test_a_stub_is_caught():
 
 
 def test_too_much_shared_memory_is_caught():
-    deep = case_named("mmr split K=256 W=32 fast", constants={"BLOCK_N": 128}, num_stages=5)
+    deep = case_named("mmr split K=256 W=32 precise", constants={"BLOCK_N": 128}, num_stages=5)
     compiled, found = judge(deep)
     assert compiled.shared_bytes > 232448
     assert any(v.startswith("shared memory") for v in found), found
