@@ -72,8 +72,8 @@ one feature and one target column.
 ## What is compiled
 
 `make gpu-offline` compiles every kernel in every form, width and mode with the launch parameters of
-the table in `_triton_table.py`. `make gate`, which continuous integration runs, compiles {quick} cases
-of them: on {fullest} every kernel in every mode, on the others every kernel, each at the commonest
+the table in `_triton_table.py`. `make gate`, which continuous integration runs, compiles {quick} of
+them: on {fullest} every kernel in every mode, on the others every kernel, each at the commonest
 size. This table has {total} cases. Both fail on the same findings:
 
 - a kernel that does not compile, a stub in place of a kernel, more registers or shared memory than
