@@ -102,6 +102,7 @@ def combine_rows(
         own *= tl.where(y_wide, 0.0, 1.0) - 2.0 * y_shift
         total += tl.sum(tl.where(inside, own, 0.0), 0)
     total *= factor
+    factor += 0.0 * total  # what is no number in one column shows in all
     total += store_gradient(
         x_ptr, x_state_ptr, x_columns_ptr, x_weights_ptr, x_partial_ptr, x_gradient_ptr,
         is_split, factor, row, splits, x_stride, padded, n, p,
