@@ -37,6 +37,7 @@ test: $(VENV)/.installed-dev  ## Run every test
 gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, count what a call costs
 	$(BIN)/python -m rep4ex_kernels.offline --quick
 	$(BIN)/python -m rep4ex_kernels.offline.host_cost --no-times
+	$(BIN)/python -m rep4ex_suites.measure_step
 
 gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
 	$(BIN)/python -m rep4ex_kernels.offline
