@@ -91,7 +91,7 @@ def test_the_page_draws_sorts_and_runs_no_label(open_file, page_file):
     assert page.locator("#scaling .plot > svg").count() == 2
     assert page.locator("#memory .plot > svg").count() == 2
     assert page.locator("#error .plot > svg").count() == 2
-    board = page.locator("table.board", has_text="memory").first
+    board = page.locator("table.board", has=page.locator("thead th", has_text="memory")).first
     header = board.locator("th", has_text="memory").first
     header.get_by_role("button").click()
     assert header.get_attribute("aria-sort") == "ascending"
