@@ -1,80 +1,53 @@
-"""Calls of the compiled sums: arrays in, threads, arrays out.
-
-Threads take every T-th block of rows; see `_threads`.
-"""
+"""Calls of the compiled sums over pairs: how threads share them, and the Gaussian product."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
-from rep4ex_kernels._numba_pairs import ROWS, pair_sums
+from rep4ex_kernels._numba_pairs import COLUMNS, GAUSSIAN, ROWS, lines, pair_sums
 from rep4ex_kernels._threads import sum_in_threads
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+# Arguments of `pair_sums` that a single Gaussian has no use for.
+NO_FACTORS, NO_STEPS = np.ones(1, np.float32), np.zeros(1, np.int64)
 
 
-class Weighting(NamedTuple):
-    """Which weights, and their constants (see `_numba_pairs.weigh`)."""
+def sum_over_pairs(
+    batches: int, n: int, m: int, work: Callable[[int, int], tuple[Any, ...]]
+) -> list[Any]:
+    """Call work(first, stride) once a thread, for all blocks; return the sum of each result.
 
-    mode: int
-    scales: Array
-    factors: Array
-    steps: NDArray[np.int64]
-    differences: bool
-
-    @staticmethod
-    def make(
-        mode: int,
-        scales: list[float] | None = None,
-        factors: list[float] | None = None,
-        steps: list[int] | None = None,
-        differences: bool = False,
-    ) -> Weighting:
-        """Pack constants; those left out are one zero."""
-        return Weighting(
-            mode,
-            np.array(scales or [0.0], np.float32),
-            np.array(factors or [0.0], np.float32),
-            np.array(steps or [-1], np.int64),
-            differences,
-        )
+    A thread must have a tile of pairs at least, or it costs more than it takes over.
+    """
+    columns = batches * -(-max(n, m) // COLUMNS)
+    return sum_in_threads(min(columns, batches * n * m // (ROWS * COLUMNS)), work)
 
 
-def across(value: Tensor) -> Array:
-    """Return (n, columns) as a contiguous (columns, n) array."""
-    return np.ascontiguousarray(value.numpy().T, dtype=np.float32)
+@njit
+def turn(first: Any, stride: Any, number: Any) -> Any:
+    """Return a thread's first block of the sum of a number: the sums begin with different ones."""
+    return (first + number) % stride
 
 
-def with_ones(points: Array) -> Array:
-    """Return ones and the points, (1 + columns, n)."""
-    return np.concatenate([np.ones((1, points.shape[1]), np.float32), points])
+@njit(nogil=True, cache=True)
+def gaussian_products(
+    points: Any, values: Any, n: Any, scales: Any, first: Any, stride: Any
+) -> Any:
+    """Return sum_(j != i) exp2(scale |p_i - p_j|^2) v_j (B, c, n and more).
 
-
-def symmetric(points: Array, values: Array, weighting: Weighting) -> tuple[Array, float]:
-    """Return sum_j w_ij v_j (c, n) and sum_ij k_ij over all pairs of points (k, n)."""
-
-    def work(first: int, stride: int) -> tuple[Array, float]:
-        out = np.zeros_like(values)
-        value = pair_sums(points, points, values, values, True, *weighting, first, stride, out, out)
-        return out, float(value)
-
-    out, value = sum_in_threads(-(-points.shape[1] // ROWS), work)
-    return out, value
-
-
-def cross(
-    x: Array, y: Array, values_x: Array, values_y: Array, weighting: Weighting
-) -> tuple[Array, Array, float]:
-    """Return sum_j w_ij u_j (c, n), sum_i w_ij v_i (c, m) and sum_ij k_ij."""
-
-    def work(first: int, stride: int) -> tuple[Array, Array, float]:
-        out_x, out_y = np.zeros_like(values_x), np.zeros_like(values_y)
-        value = pair_sums(x, y, values_x, values_y, False, *weighting, first, stride, out_x, out_y)
-        return out_x, out_y, float(value)
-
-    out_x, out_y, value = sum_in_threads(-(-x.shape[1] // ROWS), work)
-    return out_x, out_y, value
+    points (B, k, n and more), values (B, c, n and more), scales (B, 1).
+    """
+    batches, columns, _ = values.shape
+    out = lines(batches, columns, n)
+    for b in range(batches):
+        x, v, total = points[b], values[b], out[b]
+        pair_sums(
+            x, x, v, v, n, n, True, GAUSSIAN, scales[b], NO_FACTORS, NO_STEPS, False,
+            turn(first, stride, b), stride, total, total,
+        )  # fmt: skip
+    return out

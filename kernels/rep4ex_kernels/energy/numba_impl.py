@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 
 from rep4ex_kernels._numba_pairs import ROOT
-from rep4ex_kernels._numba_run import Weighting
-from rep4ex_kernels._numba_two_sample import two_sample_pass
+from rep4ex_kernels._numba_two_sample import Weighting, two_sample_pass
 from rep4ex_kernels._radial import CLOSE_PAIRS
 
 
@@ -17,6 +17,8 @@ def energy_pass(
 
     Direct differences leave nothing to trade: both precisions are the same.
     """
-    root = Weighting.make(ROOT, differences=x.shape[2] <= CLOSE_PAIRS)
-    value, grad_x, grad_y = two_sample_pass(x, y, unbiased, 0.0, lambda problem: root)
-    return value.neg_(), grad_x.neg_(), grad_y.neg_()
+    batches, _, d = x.shape
+    none = np.ones((batches, 1), np.float32)
+    steps, slopes = np.zeros((batches, 1), np.int64), np.ones(batches)
+    how = Weighting(ROOT, none, none, steps, d <= CLOSE_PAIRS, slopes, 0.0)
+    return two_sample_pass(x, y, unbiased, how, -1.0)

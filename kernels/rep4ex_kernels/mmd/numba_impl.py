@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
+import numpy as np
 from torch import Tensor
 
 from rep4ex_kernels._numba_pairs import GAUSSIANS
-from rep4ex_kernels._numba_run import Weighting
-from rep4ex_kernels._numba_two_sample import two_sample_pass
+from rep4ex_kernels._numba_two_sample import Weighting, two_sample_pass
 
 _DOUBLED = 2  # squarings from a bandwidth to half of it
-_NO_CHAIN = -1
 
 
 def mmd_pass(
@@ -22,19 +20,12 @@ def mmd_pass(
 
     Direct differences leave nothing to trade: both precisions are the same.
     """
-    widths = [sorted(row, reverse=True) for row in bandwidths.double().tolist()]
-    count = bandwidths.shape[1]
-    # Sums of q kernels and their weights -1 / h^2; the mean is taken of the results.
-    value, grad_x, grad_y = two_sample_pass(
-        x, y, unbiased, float(count), lambda problem: _weighting(widths[problem])
-    )
-    return value / count, grad_x / count, grad_y / count
-
-
-def _weighting(widths: list[float]) -> Weighting:
-    steps = [_NO_CHAIN]
-    for wide, narrow in itertools.pairwise(widths):
-        doubled = math.isclose(wide, 2 * narrow, rel_tol=1e-12)
-        steps.append(_DOUBLED if doubled else _NO_CHAIN)
-    scales = [-math.log2(math.e) / (2 * h * h) for h in widths]
-    return Weighting.make(GAUSSIANS, scales, [-1 / (h * h) for h in widths], steps)
+    widths = -np.sort(-bandwidths.double().numpy(), 1)  # the widest first
+    squares, count = widths**2, widths.shape[1]
+    steps = np.zeros(widths.shape, np.int64)
+    steps[:, 1:] = _DOUBLED * np.isclose(widths[:, :-1], 2 * widths[:, 1:], rtol=1e-12, atol=0)
+    scales = (-math.log2(math.e) / 2 / squares).astype(np.float32)
+    factors = (squares[:, :1] / squares).astype(np.float32)
+    how = Weighting(GAUSSIANS, scales, factors, steps, False, -1 / squares[:, 0], float(count))
+    # The sums are over all kernels; what is asked for is their mean.
+    return two_sample_pass(x, y, unbiased, how, 1 / count)

@@ -1,4 +1,4 @@
-"""Least squares compiled for the CPU: one pass each for means, Gram matrix, moments and result.
+"""Least squares compiled for the CPU: one pass for the moments of the data, one for the result.
 
 The normal equations of `_least_squares`, for actions whose columns are well apart: there one
 solution has all the digits. Others are left to the torch path, which refines and warns.
@@ -14,36 +14,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rep4ex_kernels._least_squares import CONSTANT, EASY, rounding_distance
 from rep4ex_kernels._numba_least_squares import (
-    combine,
+    add_multiples_of_actions,
     fill_basis,
-    first_mean,
-    inverse_roots,
     moments,
+    solve,
+    solve_adjoint,
 )
 from rep4ex_kernels._threads import sum_in_threads
 
 Array = NDArray[Any]
 # Below, a thread costs more than it takes over.
 _ROWS_PER_THREAD = 16384
-# Squared distance of a shift from the mean, in variances, that float64 has the digits for.
-_FARTHEST_SHIFT = 1e6
 
 
-class _Equations(NamedTuple):
-    """What depends on the actions alone, in float64."""
+class Equations(NamedTuple):
+    """What depends on the actions alone, in float64: what an adjoint needs of the pass before it.
 
-    actions: Array  # (B, n, k) float32, as given
-    weights: Array  # (B, n), or (0, n) for ones
-    total: Array  # (B, 1): sum of the weights
-    mean: Array  # (B, k)
-    half: Array  # (B, k, k): H with G^-1 = H' H
+    Attributes:
+        weights: (B, n), or (0, n) for ones.
+        total: (B,), the sum of the weights.
+        mean: (B, k), of the actions.
+        half: (B, k, k), H with G^-1 = H' H.
+    """
 
-    def solve(self, right: Array) -> Array:
-        """Return G^-1 right (B, k, d)."""
-        solution: Array = self.half.transpose(0, 2, 1) @ (self.half @ right)
-        return solution
+    weights: Array
+    total: Array
+    mean: Array
+    half: Array
 
 
 def residualize_pass(
@@ -52,17 +50,27 @@ def residualize_pass(
     """Return residual (B, n, d) and coefficients (B, k + 1, d), intercept first.
 
     representation (B, n, d), actions (B, n, k), weights (B, n) or None. None where columns of the
-    actions are too close to the span of the others.
+    actions are too close to the span of the others, and for data that are not finite.
     """
-    values = representation.detach().numpy()
-    equations, mean, cross = _equations(actions, ridge, weights, values)
+    kept = residualize_with_state(representation, actions, ridge, weights)
+    return None if kept is None else kept[:2]
+
+
+def residualize_with_state(
+    representation: Tensor, actions: Tensor, ridge: float, weights: Tensor | None
+) -> tuple[Tensor, Tensor, Equations] | None:
+    """Return what `residualize_pass` returns, and the state for `adjoint_with_state`."""
+    values = representation.detach()
+    (batches, _, d), k = values.shape, actions.shape[2]
+    v, a = values.numpy(), actions.numpy()
+    slope, shift = np.empty((batches, k, d)), np.empty((batches, d))
+    coefficients = values.new_empty(batches, k + 1, d)
+    equations = _solved(a, v, ridge, weights, slope, shift, coefficients.numpy())
     if equations is None:
         return None
-    slope = equations.solve(cross)
-    residual = _combine(equations, values, -mean, -slope, _ones(values))
-    intercept = mean[:, None] - equations.mean[:, None] @ slope
-    coefficients = np.concatenate([intercept, slope], 1)
-    return residual, torch.from_numpy(coefficients).to(representation.dtype)
+    residual = torch.empty_like(values)
+    _add_multiples(v, shift, a, equations.mean, slope, _ones(v), residual.numpy())
+    return residual, coefficients, equations
 
 
 def residualize_adjoint(
@@ -72,101 +80,113 @@ def residualize_adjoint(
     ridge: float,
     weights: Tensor | None,
 ) -> Tensor | None:
-    """Return the gradient (B, n, d) with respect to the representation, or None as above.
-
-    The transpose of `residualize_pass`, as in `torch_impl`.
-    """
-    g = grad_residual.detach().numpy()
-    seen = g if weights is None else _nothing(actions)
-    equations, mean, cross = _equations(actions, ridge, weights, seen)
+    """Return the gradient (B, n, d) with respect to the representation, or None as above."""
+    equations = _equations(actions, ridge, weights)
     if equations is None:
         return None
-    if weights is None:
-        sums = mean * len(g[0])
-    else:  # the weights of the equations are none of the gradient
-        k, zeros = actions.shape[2], np.zeros((len(g), g.shape[2]))
-        both = _moments(equations.actions, equations.mean, g, zeros, _ones(g))
-        sums, cross = both[0][:, k:], both[1][:, :, k:]
-    to_coefficients = grad_coefficients.detach().to(torch.float64).numpy()
-    to_intercept, to_slope = to_coefficients[:, 0], to_coefficients[:, 1:]
-    to_mean = to_intercept - sums
-    to_slope = to_slope - equations.mean[:, :, None] * to_intercept[:, None] - cross
-    back = equations.solve(to_slope)
-    return _combine(equations, g, to_mean / equations.total, back, equations.weights)
+    return adjoint_with_state(grad_residual, grad_coefficients, actions, weights, equations)
+
+
+def adjoint_with_state(
+    grad_residual: Tensor,
+    grad_coefficients: Tensor,
+    actions: Tensor,
+    weights: Tensor | None,
+    state: Equations,
+) -> Tensor:
+    """Return the gradient (B, n, d): the transpose of `residualize_pass`, as in `torch_impl`.
+
+    Args:
+        grad_residual: (B, n, d).
+        grad_coefficients: (B, k + 1, d).
+        actions: (B, n, k).
+        weights: of the equations, which hold them already.
+        state: of the pass with these actions.
+    """
+    gradient = torch.empty_like(grad_residual)
+    g, a, back = grad_residual.detach().numpy(), actions.numpy(), grad_coefficients.detach().numpy()
+    (batches, _, d), k = g.shape, a.shape[2]
+    sums = _moments(a, g, _ones(g), state.mean, np.zeros((batches, d)), 0)
+    slope, shift = np.empty((batches, k, d)), np.empty((batches, d))
+    solve_adjoint(sums, state.total, state.mean, state.half, back, slope, shift)
+    _add_multiples(g, shift, a, state.mean, slope, state.weights, gradient.numpy())
+    return gradient
 
 
 def action_basis(actions: Tensor) -> tuple[Tensor, Tensor] | None:
     """Return centred actions (B, n, k) and the basis (B, n, k + 1) of [1, A], or None as above."""
-    equations, *_ = _equations(actions, 0.0, None, _nothing(actions))
+    equations = _equations(actions, 0.0, None)
     if equations is None:
         return None
     batches, n, k = actions.shape
     points = torch.empty_like(actions)
     basis = actions.new_empty(batches, n, k + 1, dtype=torch.float64)
-    fill_basis(equations.actions, equations.mean, equations.half, points.numpy(), basis.numpy())
+    fill_basis(actions.numpy(), equations.mean, equations.half, points.numpy(), basis.numpy())
     return points, basis
 
 
-def _equations(
-    actions: Tensor, ridge: float, weights: Tensor | None, values: Array
-) -> tuple[_Equations | None, Array, Array]:
-    """Return the equations, None as above, with the mean of values (B, n, d) and A_c' w values."""
-    a = actions.numpy()
+def _equations(actions: Tensor, ridge: float, weights: Tensor | None) -> Equations | None:
+    """Return the equations alone, None as above."""
+    batches, n, k = actions.shape
+    nothing, results = np.empty((batches, n, 0), np.float32), np.empty((batches, k + 1, 0))
+    few = results.astype(np.float32)
+    return _solved(actions.numpy(), nothing, ridge, weights, results[:, 1:], results[:, 0], few)
+
+
+def _solved(
+    a: Array,
+    values: Array,
+    ridge: float,
+    weights: Tensor | None,
+    slope: Array,
+    shift: Array,
+    coefficients: Array,
+) -> Equations | None:
+    """Fill slope (B, k, d) and shift (B, d) of the residual, and the coefficients."""
+    batches, n, k = a.shape
     if weights is None:
-        w, total = _ones(a), np.full((len(a), 1), float(a.shape[1]))
+        w, total = _ones(a), np.full(batches, float(n))
     else:
         w = weights.to(torch.float64).numpy()
-        total = w.sum(1, keepdims=True)
-    k = a.shape[2]
+        total = w.sum(1)
+    d = values.shape[2]
     # The mean of a first block: near the mean of all for the spread, or else it is noticed.
-    shift, shift_values = first_mean(a), first_mean(values)
-    sums, products = _moments(a, shift, values, shift_values, w)
-    means = sums / total
-    products = products - sums[:, :k, None] * means[:, None]
-    gram, cross = products[:, :, :k], products[:, :, k:]
-    mean = shift + means[:, :k]
-    variance = np.einsum("bii->bi", gram) / total
-    near = bool((means[:, :k] ** 2 <= _FARTHEST_SHIFT * variance).all())
-    ridged = gram + ridge * np.eye(k)
-    with np.errstate(divide="ignore", invalid="ignore"):  # constant columns are found by the floor
-        rounding = rounding_distance(mean**2 / variance, float(np.finfo(a.dtype).eps))
-    floor = total * (CONSTANT * mean) ** 2
-    half, easy = inverse_roots(ridged, floor, np.maximum(rounding, EASY))
-    equations = _Equations(a, w, total, mean, half) if easy and near else None
-    return equations, shift_values + means[:, k:], cross
+    near_mean, near_values = np.empty((batches, k)), np.empty((batches, d))
+    sums = _moments(a, values, w, near_mean, near_values, 1)
+    equations = Equations(w, total, np.empty((batches, k)), np.empty((batches, k, k)))
+    eps = float(np.finfo(a.dtype).eps)
+    solvable = solve(
+        sums, near_mean, near_values, total, ridge, eps, equations.mean, equations.half, slope,
+        shift, coefficients,
+    )  # fmt: skip
+    return equations if solvable else None
 
 
 def _ones(values: Array) -> Array:
     return np.empty((0, values.shape[1]))
 
 
-def _nothing(actions: Tensor) -> Array:
-    return np.empty((*actions.shape[:2], 0), np.float32)
-
-
 def _moments(
-    a: Array, shift: Array, values: Array, shift_values: Array, weights: Array
-) -> tuple[Array, Array]:
-    """Return sums (B, k + d) and products with the actions (B, k, k + d), less the shifts."""
+    a: Array, values: Array, weights: Array, near_mean: Array, near_values: Array, whole: int
+) -> Array:
+    """Return the sums of `moments`; if whole, fill the means that are subtracted."""
 
     def work(first: int, stride: int) -> tuple[Array]:
-        return (moments(a, shift, values, shift_values, weights, first, stride),)
+        return (moments(a, values, weights, near_mean, near_values, whole, first, stride),)
 
-    (both,) = _in_threads(a.shape[1], work)
-    return both[:, 0], both[:, 1:]
+    (sums,) = _in_threads(a.shape[1], work)
+    result: Array = sums
+    return result
 
 
-def _combine(
-    equations: _Equations, values: Array, shift: Array, slope: Array, weights: Array
-) -> Tensor:
-    a, mean, out = equations.actions, equations.mean, np.empty_like(values)
-
+def _add_multiples(
+    values: Array, shift: Array, a: Array, mean: Array, slope: Array, weights: Array, out: Array
+) -> None:
     def work(first: int, stride: int) -> tuple[int]:
-        combine(values, shift, a, mean, slope, weights, first, stride, out)
+        add_multiples_of_actions(values, shift, a, mean, slope, weights, first, stride, out)
         return (0,)
 
     _in_threads(values.shape[1], work)
-    return torch.from_numpy(out)
 
 
 def _in_threads(rows: int, work: Callable[[int, int], tuple[Any, ...]]) -> list[Any]:

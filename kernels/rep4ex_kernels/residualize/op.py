@@ -213,12 +213,17 @@ class _Eager(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.constants = actions, ridge, weights, request
         ctx.state = None
-        if not paths.takes_triton(request, actions):
+        ctx.backend = paths.chosen(request, actions)
+        if ctx.backend == "torch":
             return _checked_pass(representation, actions, ridge, weights, request)
-        _check_values(representation, actions, weights)
-        residual, coefficients, ctx.state = implementation(
-            "residualize", "triton"
-        ).residualize_with_state(representation, actions, ridge, weights)
+        if ctx.backend == "triton" or weights is not None:
+            _check_values(representation, actions, weights)
+        kept = implementation("residualize", ctx.backend).residualize_with_state(
+            representation, actions, ridge, weights
+        )
+        if kept is None:  # not for the compiled CPU path, or not finite
+            return _checked_pass(representation, actions, ridge, weights, request)
+        residual, coefficients, ctx.state = kept
         return residual, coefficients
 
     @staticmethod
@@ -228,7 +233,7 @@ class _Eager(torch.autograd.Function):
             gradient = apply(_Adjoint, *both, *ctx.constants)
         elif ctx.state is not None:
             actions, _, weights, _ = ctx.constants
-            gradient = implementation("residualize", "triton").adjoint_with_state(
+            gradient = implementation("residualize", ctx.backend).adjoint_with_state(
                 *both, actions, weights, ctx.state
             )
         else:

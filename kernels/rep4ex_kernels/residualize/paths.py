@@ -44,13 +44,13 @@ def residualize_adjoint(
     return gradient
 
 
-def takes_triton(request: str, actions: Tensor) -> bool:
-    """Say whether least squares on these actions (B, n, k) run as Triton kernels.
+def chosen(request: str, actions: Tensor) -> str:
+    """Return the backend of least squares on these actions (B, n, k).
 
-    They keep what the actions decide, so that an adjoint that follows does not make it again.
+    Those but torch keep what the actions decide, so that an adjoint that follows does not make it
+    again.
     """
-    name = choose_backend("residualize", request, actions.device, actions.dtype, actions.shape[-1])
-    return name == "triton"
+    return choose_backend("residualize", request, actions.device, actions.dtype, actions.shape[-1])
 
 
 def action_basis(actions: Tensor, request: str) -> tuple[Tensor, Tensor]:
