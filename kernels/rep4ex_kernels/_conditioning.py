@@ -19,8 +19,8 @@ from torch import Tensor
 
 from rep4ex_kernels._least_squares import may_ask
 
-_SMALLEST_EXPONENT = {"precise": 0.15, "fast": 0.05}
-_LARGEST_SPREAD = {"precise": 300.0, "fast": 3000.0}  # max |x|^2 / h^2
+SMALLEST_EXPONENT = {"precise": 0.15, "fast": 0.05}
+LARGEST_SPREAD = {"precise": 300.0, "fast": 3000.0}  # max |x|^2 / h^2
 
 
 def needs_float64(points: Tensor, bandwidth: Tensor, precision: str) -> bool:
@@ -32,7 +32,7 @@ def needs_float64(points: Tensor, bandwidth: Tensor, precision: str) -> bool:
     if _no_question(points):
         return False
     exponents = _squared_norms(points).mean(1) / bandwidth.to(points.dtype).square()
-    return bool((exponents < _SMALLEST_EXPONENT[precision]).any())
+    return bool((exponents < SMALLEST_EXPONENT[precision]).any())
 
 
 def gradient_needs_float64(points: Tensor, bandwidths: Tensor, precision: str) -> bool:
@@ -44,9 +44,9 @@ def gradient_needs_float64(points: Tensor, bandwidths: Tensor, precision: str) -
         return False
     norms = _squared_norms(points)
     squares = bandwidths.to(points.dtype).square()
-    narrow = norms.amax(1) > _LARGEST_SPREAD[precision] * squares.amin(1)
+    narrow = norms.amax(1) > LARGEST_SPREAD[precision] * squares.amin(1)
     departure = (norms.mean(1, keepdim=True) / squares).clamp_max(1).mean(1)
-    return bool((narrow | (departure < _SMALLEST_EXPONENT[precision])).any())
+    return bool((narrow | (departure < SMALLEST_EXPONENT[precision])).any())
 
 
 def _squared_norms(points: Tensor) -> Tensor:

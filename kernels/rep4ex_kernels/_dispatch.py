@@ -24,10 +24,10 @@ BACKENDS = ("auto", "reference", "torch", "numba", "triton")
 # where the library is better.
 _NUMBA_MAX_WIDTH = {
     "residualize": 64,
-    "mmr": 32,
-    "mmd": 20,
-    "energy": 24,
-    "hsic": 40,
+    "mmr": 96,
+    "mmd": 48,
+    "energy": 64,
+    "hsic": 128,
     "invariance_penalty": 128,
 }
 _TRITON_OPS = frozenset({"mmr", "mmd", "mmd laplace", "mmd imq", "energy", "hsic", "residualize"})

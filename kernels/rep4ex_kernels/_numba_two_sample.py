@@ -9,7 +9,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from rep4ex_kernels._numba_pairs import across, lines, pair_sums
+from rep4ex_kernels._numba_pairs import lines, pair_sums
 from rep4ex_kernels._numba_run import Array, sum_over_pairs, turn
 
 
@@ -36,14 +36,17 @@ class Weighting(NamedTuple):
 
 
 def two_sample_pass(
-    x: Tensor, y: Tensor, unbiased: bool, how: Weighting, unit: float
+    a: Array, b: Array, x: Tensor, y: Tensor, unbiased: bool, how: Weighting, unit: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return value (B,), grad_x (B, n, d), grad_y (B, m, d), all times `unit`."""
+    """Return value (B,), grad_x (B, n, d), grad_y (B, m, d), all times `unit`.
+
+    x (B, n, d) and y (B, m, d); a and b are what `read_points` made of them, with a row of ones
+    unless differences are summed.
+    """
     (batches, n, _), m = x.shape, y.shape[1]
     value = x.new_empty(batches)
     grad_x, grad_y = torch.empty_like(x), torch.empty_like(y)
     ones = 0 if how.differences else 1
-    a, b = across(x.numpy(), ones), across(y.numpy(), ones)
 
     def work(first: int, stride: int) -> tuple[Array, ...]:
         sums: tuple[Array, ...] = _sums(

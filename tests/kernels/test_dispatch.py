@@ -100,6 +100,32 @@ def test_backends_agree(op, monkeypatch):
     assert torch.allclose(results[2], results[0], rtol=1e-4, atol=1e-6)
 
 
+WIDEST = {
+    "mmr": (lambda x, y, b: mmr_penalty(y, x, 6.0, backend=b), 32),
+    "mmd": (lambda x, y, b: mmd2(x, y, bandwidths=[5.0, 10.0], backend=b), None),
+    "energy": (lambda x, y, b: energy_distance(x, y, backend=b), None),
+    "hsic": (lambda x, y, b: hsic(x, y, 8.0, 8.0, backend=b), 64),
+}
+
+
+@pytest.mark.parametrize("op", list(WIDEST))
+def test_the_compiled_path_is_right_up_to_the_width_where_torch_takes_over(op):
+    pytest.importorskip("numba")
+    call, columns = WIDEST[op]
+    limit = dispatch._NUMBA_MAX_WIDTH[op]
+    assert dispatch.choose_backend(op, "auto", CPU, FLOAT, limit) == "numba"
+    assert dispatch.choose_backend(op, "auto", CPU, FLOAT, limit + 1) == "torch"
+    x = torch.randn(203, columns or limit)
+    y = (torch.randn(203, limit - (columns or 0)) + 0.3).requires_grad_()
+    expected = call(x, y, "reference")
+    (slope,) = torch.autograd.grad(expected, y)
+    found = call(x, y, "numba")
+    (gradient,) = torch.autograd.grad(found, y)
+    found, expected = float(found.detach()), float(expected.detach())
+    assert abs(found - expected) <= 1e-5 * abs(expected)
+    assert float((gradient - slope).norm()) <= 1e-4 * float(slope.norm())
+
+
 def test_works_without_triton_and_numba():
     program = """
 import sys

@@ -24,7 +24,8 @@ from rep4ex_kernels._numba_lanes import (
     where_positive,
 )
 from rep4ex_kernels._numba_loops import GROUP, ZERO, accumulate, exclude, squares
-from rep4ex_kernels._numba_pairs import COLUMNS, ROWS, across, blocks, lines
+from rep4ex_kernels._numba_pairs import COLUMNS, ROWS, blocks, lines
+from rep4ex_kernels._numba_points import LIMITS, read_points, widths_fit
 from rep4ex_kernels._numba_run import Array, gaussian_products, sum_over_pairs, turn
 
 
@@ -35,17 +36,24 @@ def hsic_pass(
     bandwidth_y: Tensor,
     unbiased: bool,
     precision: str,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return value (B,), grad_x (B, n, p), grad_y (B, n, q) for centred x and y.
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return value (B,), grad_x (B, n, p), grad_y (B, n, q).
+
+    None for what is not finite, and for bandwidths (B,) that float32 is not enough for.
 
     Direct differences leave nothing to trade: both precisions are the same.
     """
     batches, n, _ = x.shape
+    widths = [width.double().numpy()[:, None] for width in (bandwidth_x, bandwidth_y)]
+    a, _, spread_x = read_points(x.numpy(), x.numpy()[:, :0], 1)
+    b, _, spread_y = read_points(y.numpy(), y.numpy()[:, :0], 1)
+    limits = LIMITS[precision]
+    if not (widths_fit(spread_x, widths[0], *limits) and widths_fit(spread_y, widths[1], *limits)):
+        return None
     value = x.new_empty(batches)
     grad_x, grad_y = torch.empty_like(x), torch.empty_like(y)
-    a, b = across(x.numpy(), 1), across(y.numpy(), 1)
-    widths = [width.double().square().numpy()[:, None] for width in (bandwidth_x, bandwidth_y)]
-    s, t = ((-math.log2(math.e) / 2 / square).astype(np.float32) for square in widths)
+    squares = [width**2 for width in widths]
+    s, t = ((-math.log2(math.e) / 2 / square).astype(np.float32) for square in squares)
 
     def row_sums(first: int, stride: int) -> tuple[Array, Array]:
         return (
@@ -62,8 +70,8 @@ def hsic_pass(
 
     total_x, total_y, products = sum_over_pairs(batches, n, n, work)
     factor = 1 / (n * (n - 3)) if unbiased else 1 / n**2
-    _finish(a, total_x, widths[0], factor, grad_x.numpy())
-    _finish(b, total_y, widths[1], factor, grad_y.numpy())
+    _finish(a, total_x, squares[0], factor, grad_x.numpy())
+    _finish(b, total_y, squares[1], factor, grad_y.numpy())
     criterion = 2 * products if unbiased else 2 * products + _own(centring, n)
     value.copy_(torch.from_numpy(criterion * factor))
     return value, grad_x, grad_y

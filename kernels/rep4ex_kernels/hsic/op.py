@@ -105,21 +105,27 @@ def _hsic_pass(
     precision: str,
     request: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    name = choose_backend("hsic", request, x.device, x.dtype, x.shape[-1] + y.shape[-1])
+    if name == "numba":  # checks and centres by itself, and answers None where it must not go on
+        run = implementation("hsic", name).hsic_pass
+        found = run(x, y, bandwidth_x, bandwidth_y, unbiased, precision)
+        if found is not None:
+            value, grad_x, grad_y = found
+            return value, grad_x, grad_y
     check_finite("x", x)
     check_finite("y", y)
     check_positive("bandwidth_x", bandwidth_x)
     check_positive("bandwidth_y", bandwidth_y)
-    dtype = x.dtype
-    name = choose_backend("hsic", request, x.device, dtype, x.shape[-1] + y.shape[-1])
+    if name == "numba":
+        name = torch_instead("hsic", request, BANDWIDTH)
+    run = implementation("hsic", name).hsic_pass
     if name == "triton":  # centres by itself
-        run = implementation("hsic", name).hsic_pass
         value, grad_x, grad_y = run(x, y, bandwidth_x, bandwidth_y, unbiased, precision)
         return value, grad_x, grad_y
     a, b = centre(x), centre(y)
-    pairs = ((a, bandwidth_x), (b, bandwidth_y))
+    pairs, dtype = ((a, bandwidth_x), (b, bandwidth_y)), x.dtype
     if any(gradient_needs_float64(points, width[:, None], precision) for points, width in pairs):
-        dtype, name = torch.float64, torch_instead("hsic", request, BANDWIDTH)
-    run = implementation("hsic", name).hsic_pass
+        dtype = torch.float64
     widths = (bandwidth_x.to(dtype), bandwidth_y.to(dtype))
     results = run(a.to(dtype), b.to(dtype), *widths, unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)

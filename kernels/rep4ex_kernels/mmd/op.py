@@ -141,21 +141,27 @@ def _mmd_pass(
     precision: str,
     request: str,
 ) -> tuple[Tensor, Tensor, Tensor]:
+    op = "mmd" if kernel == "gaussian" else f"mmd {kernel}"
+    name = choose_backend(op, request, x.device, x.dtype, x.shape[-1])
+    if name == "numba":  # checks and centres by itself, and answers None where it must not go on
+        run = implementation("mmd", name).mmd_pass
+        found = run(x, y, kernel, bandwidths, unbiased, precision)
+        if found is not None:
+            value, grad_x, grad_y = found
+            return value, grad_x, grad_y
     check_finite("x", x)
     check_finite("y", y)
     check_positive("bandwidths", bandwidths)
-    dtype = x.dtype
-    op = "mmd" if kernel == "gaussian" else f"mmd {kernel}"
-    name = choose_backend(op, request, x.device, dtype, x.shape[-1])
+    if name == "numba":
+        name = torch_instead(op, request, BANDWIDTH)
+    run = implementation("mmd", name).mmd_pass
     if name == "triton":  # centres by itself
-        run = implementation("mmd", name).mmd_pass
         value, grad_x, grad_y = run(x, y, kernel, bandwidths, unbiased, precision)
         return value, grad_x, grad_y
-    a, b = centre_together(x, y)
+    (a, b), dtype = centre_together(x, y), x.dtype
     close = kernel == "laplace" and x.shape[-1] <= CLOSE_PAIRS and precision == "precise"
     if close or gradient_needs_float64(torch.cat([a, b], dim=1), bandwidths, precision):
-        dtype, name = torch.float64, torch_instead(op, request, BANDWIDTH)
-    run = implementation("mmd", name).mmd_pass
+        dtype = torch.float64
     results = run(a.to(dtype), b.to(dtype), kernel, bandwidths.to(dtype), unbiased, precision)
     value, grad_x, grad_y = (result.to(x.dtype).contiguous() for result in results)
     return value, grad_x, grad_y

@@ -309,20 +309,44 @@ class _Eager(torch.autograd.Function):
     def forward(
         ctx: Any, phi: Tensor, actions: Tensor, bandwidth: Tensor, precision: str, request: str
     ) -> Tensor:
-        points, basis = _basis(actions, request)
-        residual = _project(phi, basis)
-        product = _kernel_product(points, residual, bandwidth, precision, request)
-        ctx.save_for_backward(phi, points, basis, bandwidth, product)
+        ctx.save_for_backward(phi, actions, bandwidth)
         ctx.precision, ctx.request = precision, request
-        return (residual * product).sum((1, 2)) / phi.shape[1] ** 2
+        found, differentiate = None, ctx.needs_input_grad[0]
+        width = actions.shape[-1] + phi.shape[-1]
+        if choose_backend("mmr", request, phi.device, phi.dtype, width) == "numba":
+            run = implementation("mmr", "numba").penalty_with_gradient
+            found = run(phi.detach(), actions, bandwidth, precision, differentiate)
+        if found is None:
+            found = _value_and_gradient(phi, actions, bandwidth, precision, request, differentiate)
+        value: Tensor
+        value, ctx.gradient = found
+        return value
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        phi, points, basis, bandwidth, product = ctx.saved_tensors
         if torch.is_grad_enabled():  # a second derivative may follow
-            value = penalty_on_basis(phi, points, basis, bandwidth, "v", ctx.precision, ctx.request)
+            phi, actions, bandwidth = ctx.saved_tensors
+            value = penalty_of_operations(phi, actions, bandwidth, "v", ctx.precision, ctx.request)
             (gradient,) = torch.autograd.grad(value, phi, grads[0], create_graph=True)
         else:
-            scale = grads[0][:, None, None] * (2 / phi.shape[1] ** 2)
-            gradient = (_project(product, basis) * scale).to(phi.dtype)
+            gradient = ctx.gradient * grads[0].to(ctx.gradient.dtype)[:, None, None]
         return gradient, None, None, None, None
+
+
+def _value_and_gradient(
+    phi: Tensor,
+    actions: Tensor,
+    bandwidth: Tensor,
+    precision: str,
+    request: str,
+    differentiate: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Return <r, K r> / n^2 (B,) in float64 and 2 P K r / n^2 in the dtype of phi, if any."""
+    points, basis = _basis(actions, request)
+    residual = _project(phi, basis)
+    product = _kernel_product(points, residual, bandwidth, precision, request)
+    count = phi.shape[1] ** 2
+    value = (residual * product).sum((1, 2)) / count
+    if not differentiate:
+        return value, None
+    return value, (_project(product, basis) * (2 / count)).to(phi.dtype)
