@@ -8,7 +8,7 @@ GPU_OPTIONS ?=
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test gate gpu-offline kernels-document gpu gpu-tests gpu-board site speed-board check format lint types clean
+.PHONY: help demo picture test interpreter gate gpu-offline kernels-document gpu gpu-tests gpu-board site speed-board check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -33,6 +33,9 @@ picture: demo $(VENV)/.installed-dev  ## Renew the README's picture from a run o
 
 test: $(VENV)/.installed-dev  ## Run every test
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+interpreter: $(VENV)/.installed-dev  ## Every case of the Triton kernels' checks, interpreted (an hour)
+	REP4EX_CHECK_CASES=all $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/kernels/triton
 
 gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, count what a call costs
 	$(BIN)/python -m rep4ex_kernels.offline --quick
