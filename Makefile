@@ -40,7 +40,7 @@ interpreter: $(VENV)/.installed-dev  ## Every case of the Triton kernels' checks
 gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, count what a call costs
 	$(BIN)/python -m rep4ex_kernels.offline --quick
 	$(BIN)/python -m rep4ex_kernels.offline.host_cost --no-times
-	$(BIN)/python -m rep4ex_suites.measure_step
+	$(BIN)/python tools/measure_step.py
 
 gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
 	$(BIN)/python -m rep4ex_kernels.offline

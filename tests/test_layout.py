@@ -38,7 +38,7 @@ def test_packages_import_only_what_stands_before_them(package):
 
 def test_the_checker_sees_a_forbidden_import(tmp_path):
     bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    from rep4ex_bench.suite import Cell\n    return Cell\n")
+    bad.write_text("def f():\n    from rep4ex_bench.running.suite import Cell\n    return Cell\n")
     assert "rep4ex_bench" in set(imports(bad))
 
 

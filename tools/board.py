@@ -16,11 +16,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from rep4ex_bench.records import read_records
+from rep4ex_bench.leaderboard.bundle import Bundle, read_bundle
+from rep4ex_bench.leaderboard.submit import submit
+from rep4ex_bench.leaderboard.verify import record, record_folder, verify
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.registry import METHODS
-from rep4ex_bench.submission.bundle import Bundle, read_bundle
-from rep4ex_bench.submission.submit import submit
-from rep4ex_bench.submission.verify import record, record_folder, verify
 
 BOARD = Path(__file__).resolve().parent.parent / "leaderboard"
 LICENCE = "MIT"

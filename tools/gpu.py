@@ -100,7 +100,7 @@ def read_options(arguments: list[str] | None) -> argparse.Namespace:
 
 def steps_of(part: str, folder: Path) -> Steps:
     """Return the steps of a part with what became of them in a folder."""
-    from rep4ex_bench import provenance  # noqa: PLC0415 - slow, and not needed for --help
+    from rep4ex_bench.records import provenance  # noqa: PLC0415 - slow, and not needed for --help
 
     versions, commit = provenance.versions(), provenance.git_commit()
     if part == "tests":
@@ -165,7 +165,7 @@ def find_obstacle() -> str:
 
 def write_facts(folder: Path) -> None:
     """Write run.json: hardware, versions and commit of the piece that ran last."""
-    from rep4ex_bench import provenance  # noqa: PLC0415
+    from rep4ex_bench.records import provenance  # noqa: PLC0415
 
     content = {
         "hardware": provenance.processor(),

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import gpu_run
 from gpu_ledger import FAILED, PASSED, Ledger, Row, content_key, python_files, write_text
-
-from rep4ex_bench import provenance
-from rep4ex_bench.records import read_records
+from rep4ex_bench.boards.speed.failures import failures
+from rep4ex_bench.boards.speed.summary import speed_table
+from rep4ex_bench.records import provenance
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.speed.folder import SpeedFolder, workload_file
 from rep4ex_bench.speed.shapes import workloads
 from rep4ex_bench.speed.workload import Workload
-from rep4ex_bench.speed_board.failures import failures
-from rep4ex_bench.speed_board.summary import speed_table
 
 SHAPES = "reference"
 _LEAST_SECONDS = 60.0  # with less, no op is begun

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.intervals import median_interval
+from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
+from rep4ex_bench.boards.ranking.scores import log_ratio
 from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
-from rep4ex_bench.ranking.pairs import ALPHA, signed_rank_p, smallest_p
-from rep4ex_bench.ranking.scores import log_ratio
-from rep4ex_bench.speed_board.intervals import median_interval
 
 # Quantities of which less is better: how they are called, the metric, and what becomes of it.
 _Transform = Callable[[pd.Series], pd.Series]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rep4ex_bench.ranking.pairs import ALPHA, holm
+from rep4ex_bench.boards.ranking.pairs import ALPHA, holm
 
 REGRESSION, IMPROVEMENT, SAME, APART = "regression", "improvement", "no change", "not compared"
 VERDICTS = (REGRESSION, IMPROVEMENT, APART, SAME)

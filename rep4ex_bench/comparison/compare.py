@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.speed.workloads import contender_rows
 from rep4ex_bench.comparison.accuracy import accuracy_changes
 from rep4ex_bench.comparison.change import REGRESSION, Change, judged
 from rep4ex_bench.comparison.speed import check_same_machine, machine_ratios, speed_changes
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.records import read_records
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.speed.rows import SUITE as KERNELS
-from rep4ex_bench.speed_board.workloads import contender_rows
 
 LEAST = 1.05
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from scipy import stats
 
+from rep4ex_bench.boards.intervals import LEVEL
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.speed_board.intervals import LEVEL
 
 
 def rank_test(before: FloatArray, after: FloatArray) -> float:

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
-from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
-from rep4ex_bench.data import FloatArray
-from rep4ex_bench.errors import UsageError
-from rep4ex_bench.speed_board.summary import SpeedSummary, summarise
-from rep4ex_bench.speed_board.workloads import (
+from rep4ex_bench.boards.speed.summary import SpeedSummary, summarise
+from rep4ex_bench.boards.speed.workloads import (
     DRIFT_REFERENCE,
     contender_rows,
     read_workload,
     seconds_by_round,
 )
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
+from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import UsageError
 
 _SECONDS = "seconds a call"
 _NOT_RUN = ("skipped", "missing")

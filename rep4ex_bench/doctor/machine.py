@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from rep4ex_bench import provenance
-from rep4ex_bench.cell import CELL_THREADS
 from rep4ex_bench.doctor.finding import Finding
+from rep4ex_bench.records import provenance
+from rep4ex_bench.running.cell import CELL_THREADS
 
 _LEAST_DISK = 2**30
 _GIB = 2**30

@@ -23,15 +23,15 @@ from rep4ex_bench.methods._two_stage import (
     code_seed,
     fit_second_stage,
 )
+from rep4ex_bench.methods.training.autoencoders import AUTOENCODERS
+from rep4ex_bench.methods.training.certificate import Certificate, certify
+from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
+from rep4ex_bench.methods.training.optimise import DivergenceError
+from rep4ex_bench.methods.training.penalty import Penalty
+from rep4ex_bench.methods.training.replica import Plan, Replica
+from rep4ex_bench.methods.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
+from rep4ex_bench.methods.training.trained import TrainedAutoencoder
 from rep4ex_bench.seeding import derive_seed
-from rep4ex_bench.training.autoencoders import AUTOENCODERS
-from rep4ex_bench.training.certificate import Certificate, certify
-from rep4ex_bench.training.invariance_loss import InvarianceLoss
-from rep4ex_bench.training.optimise import DivergenceError
-from rep4ex_bench.training.penalty import Penalty
-from rep4ex_bench.training.replica import Plan, Replica
-from rep4ex_bench.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
-from rep4ex_bench.training.trained import TrainedAutoencoder
 
 
 @dataclass(frozen=True)

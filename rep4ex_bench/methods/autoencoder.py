@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod
-from rep4ex_bench.second_stage.choice import DEFAULT
-from rep4ex_bench.training.replica import Replica
+from rep4ex_bench.methods.second_stages.choice import DEFAULT
+from rep4ex_bench.methods.training.replica import Replica
 
 
 class Autoencoder(AutoencoderMethod):

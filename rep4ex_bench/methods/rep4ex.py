@@ -5,7 +5,7 @@ whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shr
 independence of the residual and the actions beside it (`training/independence_loss.py`); the
 encoder starts from the linear code that the actions move most (`training/linear_code.py`); and the
 second stage learns its directions and is calibrated inside the support
-(`second_stage/index_splines.py`). `docs/ablations.md` has what each of them brings.
+(`second_stages/index_splines.py`). `docs/ablations.md` has what each of them brings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import ClassVar
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.methods._autoencoder_method import AutoencoderCode, AutoencoderMethod
-from rep4ex_bench.second_stage.choice import DEFAULT
-from rep4ex_bench.training.independence_loss import PENALTIES
-from rep4ex_bench.training.lambda_selection import PATH, PathPoint, choose_lambda
-from rep4ex_bench.training.penalty import Penalty
-from rep4ex_bench.training.replica import Replica
-from rep4ex_bench.training.rows import held_out_count
+from rep4ex_bench.methods.second_stages.choice import DEFAULT
+from rep4ex_bench.methods.training.independence_loss import PENALTIES
+from rep4ex_bench.methods.training.lambda_selection import PATH, PathPoint, choose_lambda
+from rep4ex_bench.methods.training.penalty import Penalty
+from rep4ex_bench.methods.training.replica import Replica
+from rep4ex_bench.methods.training.rows import held_out_count
 
 # The penalty has no scale, so one value serves many problems.
 WITHOUT_HELD_OUT = 3.0

@@ -16,11 +16,11 @@ from rep4ex_bench.data import TrainingData
 from rep4ex_bench.method import OracleMethod, resolve_device
 from rep4ex_bench.methods._autoencoder_method import certified_codes, check_training
 from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
+from rep4ex_bench.methods.second_stages.choice import DEFAULT, REGRESSORS
+from rep4ex_bench.methods.training.latent_loss import LatentLoss
+from rep4ex_bench.methods.training.replica import Plan, Replica
+from rep4ex_bench.methods.training.stack import train_stack
 from rep4ex_bench.scenario import Oracle
-from rep4ex_bench.second_stage.choice import DEFAULT, REGRESSORS
-from rep4ex_bench.training.latent_loss import LatentLoss
-from rep4ex_bench.training.replica import Plan, Replica
-from rep4ex_bench.training.stack import train_stack
 
 
 class Rep4ExOraclePenalty(OracleMethod):

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from rep4ex_bench.isolation.limits import end_with_parent
+from rep4ex_bench.running.isolation.limits import end_with_parent
 
 _FORK = multiprocessing.get_context("fork")
 _FIRST_TO_END = "1000"

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from rep4ex_bench.peak_memory import PeakMemory
+from rep4ex_bench.running.peak_memory import PeakMemory
 from rep4ex_bench.speed.inputs import Tensors
 from rep4ex_bench.speed.outputs import Consumed, consume
 

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.records import Record
+from rep4ex_bench.records.records import Record
 from rep4ex_bench.speed.rows import RunFacts, estimate_record
 from rep4ex_bench.speed.workload import Workload
 

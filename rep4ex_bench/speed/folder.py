@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rep4ex_bench.errors import OutputFolderError
-from rep4ex_bench.records import (
+from rep4ex_bench.records.records import (
     RECORD_SCHEMA,
     Record,
     read_records,
@@ -28,7 +28,7 @@ from rep4ex_bench.records import (
     records_table,
     write_table,
 )
-from rep4ex_bench.run_folder import RunFolder
+from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.speed.rows import SUITE
 from rep4ex_bench.speed.workload import Workload
 

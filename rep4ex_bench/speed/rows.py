@@ -9,8 +9,8 @@ import json
 import math
 from collections.abc import Iterator
 
-from rep4ex_bench import provenance
-from rep4ex_bench.records import Record
+from rep4ex_bench.records import provenance
+from rep4ex_bench.records.records import Record
 from rep4ex_bench.speed.clock import Timing
 from rep4ex_bench.speed.contender import KernelImplementation, package_version
 from rep4ex_bench.speed.measure import Measured

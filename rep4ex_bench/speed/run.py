@@ -20,7 +20,7 @@ import pandas as pd
 
 from rep4ex_bench.errors import ParameterError, UsageError
 from rep4ex_bench.method import resolve_device
-from rep4ex_bench.records import read_records
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.speed.errors import KernelRunError
 from rep4ex_bench.speed.estimates import TARGETS, estimate_records
 from rep4ex_bench.speed.folder import SpeedFolder
@@ -54,7 +54,7 @@ class KernelRun:
 
     Attributes:
         folder: the output folder.
-        records: all that it holds, see `rep4ex_bench.records`.
+        records: all that it holds, see `rep4ex_bench.records.records`.
         failed: cells whose status is "failed", among the contenders asked for.
     """
 

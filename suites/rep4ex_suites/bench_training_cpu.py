@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from rep4ex_bench import get_scenario
-from rep4ex_bench.executors.worker_process import KEEP_MEMORY
-from rep4ex_bench.training.invariance_loss import InvarianceLoss
-from rep4ex_bench.training.networks import mlp
-from rep4ex_bench.training.replica import Plan, Replica
-from rep4ex_bench.training.stack import StackInTraining
+from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
+from rep4ex_bench.methods.training.networks import mlp
+from rep4ex_bench.methods.training.replica import Plan, Replica
+from rep4ex_bench.methods.training.stack import StackInTraining
+from rep4ex_bench.running.executors.worker_process import KEEP_MEMORY
 
 CPU = torch.device("cpu")
 STEPS = 20

@@ -6,9 +6,9 @@ import sys
 import pandas as pd
 import pytest
 
-from rep4ex_bench.cli import main
-from rep4ex_bench.records import read_records
-from rep4ex_bench.runner import run_suite
+from rep4ex_bench.cli.main import main
+from rep4ex_bench.records.records import read_records
+from rep4ex_bench.running.runner import run_suite
 
 SUITE = """\
 name = "tiny"

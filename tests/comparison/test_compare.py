@@ -13,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from rep4ex_bench.cli import cli
+from rep4ex_bench.cli.main import cli
 from rep4ex_bench.comparison.change import Change, judged
 from rep4ex_bench.comparison.compare import compare_runs
 from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.records import read_records_table, records_table, write_table
+from rep4ex_bench.records.records import read_records_table, records_table, write_table
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "boards"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "boards" / "speed"))
 from made_up import control, not_timed, speed_record, timed, workload_fields
 
 OPS = ("mmr_penalty", "hsic", "mmd2", "energy_distance", "residualize")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from rep4ex_bench.cli import cli
+from rep4ex_bench.cli.main import cli
 from rep4ex_bench.doctor import examine as examining
 from rep4ex_bench.doctor import machine
 from rep4ex_bench.doctor.examine import problems

@@ -23,10 +23,10 @@ with atheris.instrument_imports(include=["rep4ex_bench", "tomllib", "tarfile"]):
     import tomllib
 
     from rep4ex_bench.errors import Rep4ExBenchError
-    from rep4ex_bench.records import read_records
-    from rep4ex_bench.submission.bundle import MANIFEST, Bundle, check_contents, read_bundle
-    from rep4ex_bench.submission.manifest import read_manifest
-    from rep4ex_bench.suite import parse_suite
+    from rep4ex_bench.leaderboard.bundle import MANIFEST, Bundle, check_contents, read_bundle
+    from rep4ex_bench.leaderboard.manifest import read_manifest
+    from rep4ex_bench.records.records import read_records
+    from rep4ex_bench.running.suite import parse_suite
 
 ROOT = Path(__file__).parents[2]
 MOST_CELLS = 60

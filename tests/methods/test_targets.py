@@ -2,8 +2,8 @@
 
 import pytest
 
-from rep4ex_bench.runner import run_suite
-from rep4ex_bench.suite import parse_suite
+from rep4ex_bench.running.runner import run_suite
+from rep4ex_bench.running.suite import parse_suite
 
 pytestmark = pytest.mark.slow
 

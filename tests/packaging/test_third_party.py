@@ -89,8 +89,8 @@ def test_register_in_a_plain_script(tmp_path):
         METHOD
         + textwrap.dedent(f"""
         import rep4ex_bench
-        from rep4ex_bench.runner import run_suite
-        from rep4ex_bench.suite import parse_suite
+        from rep4ex_bench.running.runner import run_suite
+        from rep4ex_bench.running.suite import parse_suite
         rep4ex_bench.register(Nearest)
         run = run_suite(parse_suite({SUITE!r}, "toy"), {str(tmp_path / "out")!r})
         print(run.cells, run.failed)

@@ -57,12 +57,12 @@ def test_everything_ships(installed):
         "rep4ex_suites/smoke.toml",
         "rep4ex_bench/py.typed",
         "rep4ex_kernels/py.typed",
-        "rep4ex_bench/submission/template/pyproject.toml.txt",
-        "rep4ex_bench/submission/template/package/method.py.txt",
+        "rep4ex_bench/leaderboard/template/pyproject.toml.txt",
+        "rep4ex_bench/leaderboard/template/package/method.py.txt",
     ):
         assert (installed / name).exists(), name
-    assert list((installed / "rep4ex_bench/report/templates").iterdir())
-    assert list((installed / "rep4ex_bench/report/vendor").iterdir())
+    assert list((installed / "rep4ex_bench/boards/report/templates").iterdir())
+    assert list((installed / "rep4ex_bench/boards/report/vendor").iterdir())
     top = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
     assert top == {"rep4ex_bench", "rep4ex_kernels", "rep4ex_suites"}
 

@@ -19,7 +19,7 @@ from rep4ex_bench.registry import SCENARIOS, get_scenario
 from rep4ex_bench.scenario import Scenario, Task
 
 ROWS = 3000
-# generators; `own_data` is a table, and has neither oracle nor defaults (`tests/own_data`)
+# generators; `own_data` is a table, and has neither oracle nor defaults (see its own tests)
 NAMES = [name for name in SCENARIOS.names() if name != "own_data"]
 # one family may need several of its parameter settings tried
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

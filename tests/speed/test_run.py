@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from rep4ex_bench import provenance, register_kernel_implementation, run_kernels
-from rep4ex_bench.cli import cli
+from rep4ex_bench import register_kernel_implementation, run_kernels
+from rep4ex_bench.cli.main import cli
 from rep4ex_bench.errors import OutputFolderError, UsageError
-from rep4ex_bench.records import read_records, write_table
+from rep4ex_bench.records import provenance
+from rep4ex_bench.records.records import read_records, write_table
 from rep4ex_bench.speed import protocol, shapes
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
 from rep4ex_bench.speed.protocol import Protocol

@@ -151,7 +151,7 @@ def test_registration_takes_kernel_implementations_with_names_of_their_own(toy):
 
 def test_the_measuring_process_is_told_the_hardware_and_never_asks(monkeypatch):
     """Asking a GPU for its name wakes CUDA, and a process that did so cannot fork contenders."""
-    from rep4ex_bench import provenance
+    from rep4ex_bench.records import provenance
     from rep4ex_bench.speed.outcome import Outcome
     from rep4ex_bench.speed.rows import outcome_records
 

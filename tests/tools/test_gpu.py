@@ -12,15 +12,15 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "boards"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "boards" / "speed"))
+from made_up import not_timed, timed
+
 import gpu
 import gpu_board
 import gpu_ledger
 import gpu_run
 import gpu_tests
-from made_up import not_timed, timed
-
-from rep4ex_bench.records import read_records
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.speed.folder import SpeedFolder, workload_file
 from rep4ex_bench.speed.workload import make_workload
 

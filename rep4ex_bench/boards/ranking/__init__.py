@@ -1,0 +1,16 @@
+"""Leaderboard statistics: functions of records alone.
+
+scores.py       records -> one number per scenario, seed and method; what is missing is infinite
+board.py        one row per scenario and method
+pairs.py        two methods on the same seeds
+overall.py      all scenarios: mean ranks, critical difference, ties
+breakdown.py    distance at which a method stops beating a baseline
+pareto.py       accuracy against cost
+cost.py         CPU seconds and memory to reach an error
+sequential.py   a test that may be looked at after every seed
+"""
+
+from rep4ex_bench.boards.ranking.board import ROLE_ORDER, leaderboard
+from rep4ex_bench.boards.ranking.summary import Ranking, places, rank
+
+__all__ = ["ROLE_ORDER", "Ranking", "leaderboard", "places", "rank"]

@@ -1,0 +1,89 @@
+"""The leaderboard: one row per scenario and method."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from rep4ex_bench.boards.ranking.breakdown import breakdowns
+from rep4ex_bench.boards.ranking.intervals import median_intervals
+from rep4ex_bench.boards.ranking.pareto import on_front
+from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
+
+ROLE_ORDER = ("method", "oracle", "control")
+_MEDIANS = ("nmse_inside", "affine_r2", "affine_r2_do")
+
+
+def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per scenario and method, best median nmse_outside first within each role.
+
+    Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario),
+    cells_ok, cells_missing, then the median over seeds of nmse_outside, nmse_inside, affine_r2,
+    affine_r2_do and fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low and
+    _high (bootstrap interval of the median); cost_seconds (median of fit and prediction together),
+    on_front (of nmse_outside against cost_seconds, within the role), breakdown_ols and
+    breakdown_mean (`breakdown.py`). A cell that failed or is missing has no value; it counts as
+    infinitely bad in nmse_outside and nmse_inside and is not left out.
+    """
+    by_scenario = records.groupby("scenario_label", sort=False)
+    tables = [_scenario(s, by_scenario.get_group(s.scenario)) for s in scores(records)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
+    methods = found.values.columns
+    low, high = median_intervals(found.values.to_numpy().T)
+    bad = rows.loc[~rows["status"].isin(["ok", "skipped"])]
+    table = pd.DataFrame(
+        {
+            "scenario_label": found.scenario,
+            "data_label": rows["data_label"].iloc[0],
+            "role": [found.roles[m] for m in methods],
+            "cells": len(found.values),
+            "cells_missing": found.missing.sum(),
+            METRIC: found.values.median(),
+            f"{METRIC}_min": found.values.min(),
+            f"{METRIC}_max": found.values.max(),
+            f"{METRIC}_low": low,
+            f"{METRIC}_high": high,
+        },
+        index=pd.Index(methods, name="method_label"),
+    )
+    failed = bad.groupby("method_label")["cell_key"].nunique().reindex(methods, fill_value=0)
+    table["cells_ok"] = table["cells"] - table["cells_missing"] - failed
+    for metric in _MEDIANS:
+        table[metric] = _medians(rows, metric, table["cells"])
+    fitted = rows[rows["status"] == "ok"].drop_duplicates("cell_key")
+    table["fit_seconds"] = fitted.groupby("method_label")["fit_seconds"].median()
+    whole = fitted["fit_seconds"] + fitted["predict_seconds"]
+    table["cost_seconds"] = whole.groupby(fitted["method_label"]).median()
+    table["on_front"] = _fronts(table)
+    table = table.join(breakdowns(rows))
+    table["_role"] = table["role"].map({role: i for i, role in enumerate(ROLE_ORDER)})
+    order = table.reset_index().sort_values(
+        ["_role", METRIC, "method_label"], na_position="last", kind="stable"
+    )
+    return order.drop(columns="_role")
+
+
+def _medians(rows: pd.DataFrame, metric: str, cells: pd.Series) -> pd.Series:
+    """Return the median over seeds; of an error, over all cells: those without value are bad."""
+    good = rows[(rows["metric"] == metric) & (rows["status"] == "ok")]
+    values = good.groupby("method_label")["value"].agg(list)
+    found = {}
+    for method, count in cells.items():
+        present = values.get(method, [])
+        if metric.startswith("nmse"):
+            present = [*present, *[math.inf] * (int(count) - len(present))]
+        found[method] = float(np.median(present)) if present else math.nan
+    return pd.Series(found)
+
+
+def _fronts(table: pd.DataFrame) -> pd.Series:
+    found = pd.Series(False, index=table.index)
+    for _, rows in table.groupby("role"):
+        front = on_front(rows[METRIC].to_numpy(float), rows["cost_seconds"].to_numpy(float))
+        found[rows.index] = front
+    return found

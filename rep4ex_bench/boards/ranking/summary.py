@@ -1,0 +1,92 @@
+"""The whole ranking of a set of records, and what it can and cannot decide, in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rep4ex_bench.boards.ranking.overall import Overall, overall
+from rep4ex_bench.boards.ranking.pairs import ALPHA, compare_pairs, seeds_needed, smallest_p
+from rep4ex_bench.boards.ranking.scores import scores
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """`pairs` as of `compare_pairs`, all scenarios; `overall` None with fewer than two methods."""
+
+    overall: Overall | None
+    pairs: pd.DataFrame
+
+    def notes(self) -> list[str]:
+        """Return what the present scenarios and seeds can decide, a sentence or two each."""
+        found = [] if self.overall is None else [_overall_note(self.overall)]
+        for scenario, rows in self.pairs.groupby("scenario_label", sort=False):
+            found.append(f"{scenario}: {_pairs_note(rows)}")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data; what is not finite becomes null."""
+        whole = None
+        if self.overall is not None:
+            whole = {
+                "scenarios": self.overall.scenarios,
+                "critical_difference": self.overall.critical_difference,
+                "friedman_p": _finite(self.overall.friedman_p),
+                "separable": self.overall.separable,
+                "methods": json.loads(self.overall.table.to_json(orient="records")),
+            }
+        pairs = json.loads(self.pairs.to_json(orient="records"))
+        return {"overall": whole, "pairs": pairs, "notes": self.notes()}
+
+
+def rank(records: pd.DataFrame) -> Ranking:
+    """Return the ranking of the methods of role "method" in some records, which may be none."""
+    if records.empty:
+        return Ranking(None, compare_pairs([]))
+    found = scores(records)
+    return Ranking(overall(found), compare_pairs(found))
+
+
+def places(best: int, worst: int) -> str:
+    """Return "2" or, where places cannot be told apart, "1-3"."""
+    return str(best) if best == worst else f"{best}\N{EN DASH}{worst}"
+
+
+def _overall_note(found: Overall) -> str:
+    methods = len(found.table)
+    many = f"{found.scenarios} scenario{'s' if found.scenarios > 1 else ''}"
+    text = (
+        f"mean ranks over {many} must differ by {found.critical_difference:.2f} to be told apart "
+        f"(Nemenyi, {ALPHA:.0%})"
+    )
+    if found.critical_difference > methods - 1:
+        text += f", more than {methods} methods can differ by: nothing is decided overall"
+    elif not found.separable:
+        p = found.friedman_p
+        text += "; Friedman's test does not tell the methods apart"
+        text += "" if math.isnan(p) else f" (p = {p:.2g})"
+    return text
+
+
+def _pairs_note(rows: pd.DataFrame) -> str:
+    pairs, seeds = len(rows), int(rows["seeds"].iloc[0])
+    many = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    if smallest_p(seeds) * pairs > ALPHA:
+        return (
+            f"{many} cannot decide any of {pairs} pair{'s' if pairs > 1 else ''} of methods "
+            f"(Wilcoxon, Holm, {ALPHA:.0%}); {seeds_needed(pairs)} could"
+        )
+    decided = int(rows["decided"].sum())
+    text = f"{many} decide {decided} of {pairs} pairs of methods (Wilcoxon, Holm, {ALPHA:.0%})"
+    ratio = float(rows["smallest_ratio"].median())
+    if math.isfinite(ratio):
+        text += f"; with their scatter, errors must differ by a factor of about {ratio:.2g}"
+    return text
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,285 @@
+"""The command `rep4ex-bench`: one function a verb, no logic.
+
+Exit status: 0 all cells ok, 1 some failed, 2 the request or the output folder cannot be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from rep4ex_bench.boards.speed.page import write_speed_board
+from rep4ex_bench.cli.comparison import print_comparison
+from rep4ex_bench.cli.describe import describe_component, list_components
+from rep4ex_bench.cli.kernels_json import kernels_json
+from rep4ex_bench.cli.leaderboard import (
+    attack_command,
+    new_group,
+    submit_command,
+    verify_command,
+)
+from rep4ex_bench.cli.own_data import DataOptions, chosen_suite, print_checks
+from rep4ex_bench.cli.progress import ProgressWatcher
+from rep4ex_bench.cli.site import leaderboard_group
+from rep4ex_bench.cli.speed_board import print_speed_board
+from rep4ex_bench.cli.terminal import make_console, plan_text, print_leaderboard, run_json
+from rep4ex_bench.comparison.compare import LEAST, compare_runs
+from rep4ex_bench.doctor.examine import examine, print_findings, problems
+from rep4ex_bench.errors import Rep4ExBenchError
+from rep4ex_bench.running.executors.choice import EXECUTORS
+from rep4ex_bench.running.run_folder import default_folder
+from rep4ex_bench.running.runner import rebuild_report, run_suite
+from rep4ex_bench.running.until_decided import MOST_SEEDS, decision_text, run_until_decided
+from rep4ex_bench.speed.estimates import TARGETS
+from rep4ex_bench.speed.ops import OPS
+from rep4ex_bench.speed.run import run_kernels
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rep4ex-bench")
+def cli() -> None:
+    """Benchmark of intervention extrapolation: E[Y | do(A = a*)] outside the support of A."""
+
+
+@cli.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def list_command(as_json: bool) -> None:
+    """List suites, scenarios, methods and kernel implementations."""
+    found = list_components()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for kind, names in found.items():
+        click.echo(f"{kind}: {', '.join(names)}")
+
+
+@cli.command()
+@click.argument("name")
+def describe(name: str) -> None:
+    """Describe a suite, scenario, method or kernel implementation and its parameters."""
+    click.echo(describe_component(name))
+
+
+@cli.command()
+@click.argument("suite", required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder [default: runs/SUITE].")
+@click.option("--method", "methods", multiple=True, help="Only this method; may be repeated.")
+@click.option("--scenario", "scenarios", multiple=True, help="Only this scenario; may be repeated.")
+@click.option("--seeds", type=int, help="Number of seeds [default: the suite's].")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--workers", type=int, help="Worker processes [default: one per core].")
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    default="local",
+    show_default=True,
+    help="Where cells run; ray and slurm are optional extras.",
+)
+@click.option("--timeout", type=float, help="Seconds per cell [default: the suite's].")
+@click.option(
+    "--memory",
+    type=float,
+    help="GiB per cell [default: the suite's, or the machine's over its workers].",
+)
+@click.option(
+    "--until-decided",
+    nargs=2,
+    metavar="A B",
+    help="Add seeds until these two methods are separated, or --seeds [default: 100] are done.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Own data: Parquet, CSV or NPZ.")
+@click.option("--actions", multiple=True, metavar="COL", help="Columns or patterns ('a_*', 'a,b').")
+@click.option("--features", multiple=True, metavar="COL", help="Likewise.")
+@click.option("--outcome", metavar="COL", help="One column.")
+@click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
+@click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
+@click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
+@click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
+def run(
+    suite: str | None,
+    out: Path | None,
+    methods: tuple[str, ...],
+    scenarios: tuple[str, ...],
+    seeds: int | None,
+    device: str,
+    workers: int | None,
+    executor: str,
+    timeout: float | None,
+    memory: float | None,
+    until_decided: tuple[str, str] | None,
+    data: Path | None,
+    actions: tuple[str, ...],
+    features: tuple[str, ...],
+    outcome: str | None,
+    hold_out: str | None,
+    training_share: float | None,
+    latent_dim: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run SUITE (a name or a TOML file); again with the same --out computes what is missing.
+
+    Instead of a suite, --data with --actions, --features, --outcome and --hold-out runs the
+    methods on your own table: the held-out actions give the truth, since actions are exogenous.
+    """
+    own = DataOptions(data, actions, features, outcome, hold_out, training_share, latent_dim)
+    loaded = chosen_suite(suite, own, methods)
+    if dry_run:
+        click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
+        return
+    print_checks(loaded, Console(stderr=True))
+    decision = None
+    with ProgressWatcher(Console(stderr=True)) as watcher:
+        if until_decided:
+            result, decision = run_until_decided(
+                loaded,
+                out or default_folder(loaded.name, *until_decided),
+                *until_decided,
+                scenarios=scenarios,
+                most_seeds=MOST_SEEDS if seeds is None else seeds,
+                timeout_seconds=timeout,
+                memory_gigabytes=memory,
+                device=device,
+                executor=executor,
+                workers=workers,
+                watcher=watcher,
+            )
+        else:
+            result = run_suite(
+                loaded,
+                out or default_folder(loaded.name),
+                scenarios=scenarios,
+                methods=methods,
+                seeds=seeds,
+                timeout_seconds=timeout,
+                memory_gigabytes=memory,
+                device=device,
+                executor=executor,
+                workers=workers,
+                watcher=watcher,
+            )
+    if as_json:
+        click.echo(run_json(result, decision))
+        sys.exit(1 if result.failed else 0)
+    print_leaderboard(result.records, make_console())
+    if until_decided and decision is not None:
+        click.echo(decision_text(decision, *until_decided))
+    else:
+        click.echo(f"report: {result.folder / 'report.html'}")
+    sys.exit(1 if result.failed else 0)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def report(folder: Path) -> None:
+    """Build the report of a run FOLDER anew and print its leaderboard."""
+    records, path = rebuild_report(folder)
+    print_leaderboard(records, make_console())
+    click.echo(f"report: {path}")
+
+
+@cli.command()
+@click.option("--op", "ops", multiple=True, type=click.Choice(list(OPS)), help="Only this op.")
+@click.option("--contender", "contenders", multiple=True, help="Only this contender.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--quick", "shapes", flag_value="quick", help="One small shape an op; a minute.")
+@click.option("--scaling", "shapes", flag_value="scaling", help="Growing n, to 1,000,000.")
+@click.option("--estimates", type=click.Choice(TARGETS), help="Add a GPU's predicted times.")
+@click.option("--threads", type=int, default=1, show_default=True, help="Of every contender.")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder [runs/kernels-...].")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
+def kernels(
+    ops: tuple[str, ...],
+    contenders: tuple[str, ...],
+    device: str,
+    shapes: str | None,
+    estimates: str | None,
+    threads: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the kernels beside what a user would take instead; again: what is missing."""
+    chosen = shapes or "reference"
+    run = run_kernels(
+        out or Path("runs") / f"kernels-{chosen}",
+        shapes=chosen,
+        ops=ops,
+        contenders=contenders,
+        device=device,
+        threads=threads,
+        estimates=estimates,
+    )
+    page = run.folder / "speed.html"
+    write_speed_board(page, run.records)
+    if as_json:
+        click.echo(kernels_json(run))
+    else:
+        print_speed_board(run.records, make_console())
+        click.echo(f"board: {page}")
+    sys.exit(1 if run.failed else 0)
+
+
+@cli.command()
+@click.argument("first", metavar="A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B", type=click.Path(path_type=Path))
+@click.option("--only", "names", multiple=True, help="Only this contender or method.")
+@click.option(
+    "--at-least", "least", type=float, default=LEAST, show_default=True, help="Ratio that counts."
+)
+@click.option("--across-machines", is_flag=True, help="Compare seconds of different machines.")
+@click.option("--all", "with_all", is_flag=True, help="List what did not change, too.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def compare(
+    first: Path,
+    second: Path,
+    names: tuple[str, ...],
+    least: float,
+    across_machines: bool,
+    with_all: bool,
+    as_json: bool,
+) -> None:
+    """Show what changed from run A to run B, of `run` or of `kernels`; 1 if anything got worse."""
+    found = compare_runs(first, second, names, least, across_machines)
+    if as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        print_comparison(found, make_console(), with_all)
+    sys.exit(1 if found.regressions else 0)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default="runs", help="Where runs go.")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+def doctor(out: Path, as_json: bool) -> None:
+    """Say what this machine can do; 1 if something promised is missing or gives wrong numbers."""
+    found = examine(out)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    else:
+        print_findings(found, make_console())
+    sys.exit(1 if problems(found) else 0)
+
+
+for command in (attack_command, leaderboard_group, new_group, submit_command, verify_command):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command; an error of ours is one message and exit status 2."""
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Rep4ExBenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; finished cells are kept, the same command goes on", err=True)
+        sys.exit(130)

@@ -1,0 +1,146 @@
+"""What the command line prints: leaderboard, plan of a run, machine-readable summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
+from rep4ex_bench.boards.ranking.sequential import Decision
+from rep4ex_bench.boards.report.ranking_section import reach
+from rep4ex_bench.running.runner import Run
+from rep4ex_bench.running.suite import Suite
+
+_MARKS = {"method": "", "oracle": " (oracle)", "control": " (control)"}
+# Below this many columns the interval and the breakdown are left out; the report has them.
+_WIDE = 100
+_WITHOUT_TERMINAL = 120
+_INTERVAL = "95 % interval\nof the median"
+_ONLY_WIDE = (_INTERVAL, "beats OLS\nup to")
+
+
+def make_console() -> Console:
+    """Return a console for standard output; wide enough for whole tables if no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WITHOUT_TERMINAL)
+
+
+def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
+    """Print one table per scenario; oracles and controls stand apart below the methods."""
+    if records.empty:
+        console.print("no finished cells")
+        return
+    headings = ["nMSE\noutside", _INTERVAL, "nMSE\ninside", "affine\nR²"]
+    headings += ["fit\nseconds", "beats OLS\nup to"]
+    wide = console.width >= _WIDE
+    for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
+        title = Text(f"{scenario}  [{rows['data_label'].iloc[0]}]", style="bold")
+        padding = (0, 1) if wide else (0, 1, 0, 0)
+        table = Table(
+            title=title, title_justify="left", box=SIMPLE_HEAD, padding=padding, pad_edge=False
+        )
+        table.add_column("\nmethod", no_wrap=True)
+        for heading in [*headings, "\ncells"]:
+            if wide or heading not in _ONLY_WIDE:
+                table.add_column(heading, justify="right", no_wrap=True)
+        previous = "method"
+        for _, row in rows.iterrows():
+            if row["role"] != previous:
+                table.add_section()
+            previous = row["role"]
+            table.add_row(*_cells(row, wide))
+        console.print(table)
+    print_ranking(rank(records), console)
+    console.print(
+        "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth, median over "
+        "seeds; outside is up to 3 times the training support. Oracles know the latents; controls "
+        "know nothing. * no other "
+        "of its kind is both more accurate and cheaper.",
+        highlight=False,
+    )
+
+
+def _cells(row: pd.Series, wide: bool) -> list[Text]:
+    good = f"{row['cells_ok']}/{row['cells']}"
+    style = "" if row["cells_ok"] == row["cells"] else "bold red"
+    interval = spread(row["nmse_outside_low"], row["nmse_outside_high"])
+    return [
+        Text(row["method_label"] + _MARKS[row["role"]]),
+        Text(shown(row["nmse_outside"]) + ("*" if row["on_front"] else " ")),
+        *([Text(interval)] if wide else []),
+        Text(shown(row["nmse_inside"])),
+        Text(shown(row["affine_r2"])),
+        Text(shown(row["fit_seconds"])),
+        *([Text(reach(row["breakdown_ols"]))] if wide else []),
+        Text(good, style=style),
+    ]
+
+
+def print_ranking(ranking: Ranking, console: Console) -> None:
+    """Print the order over all scenarios, ties as ties, and what seeds and scenarios can decide."""
+    found = ranking.overall
+    if found is not None:
+        table = Table(
+            title=Text(f"scenarios: {found.scenarios}", style="bold"),
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+        )
+        headings = ("place", "method", "mean rank", "tied", "failed", "missing")
+        for heading in headings:
+            left = heading in ("method", "tied")
+            table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+        for row in found.table.to_dict("records"):
+            bad = [
+                Text(f"{count} of {row['cells']}" if count else "0", "bold red" if count else "")
+                for count in (row["failed"], row["missing"])
+            ]
+            table.add_row(
+                places(row["best_place"], row["worst_place"]),
+                Text(row["method_label"]),
+                f"{row['mean_rank']:.2f}",
+                row["groups"],
+                *bad,
+            )
+        console.print(table)
+    for note in ranking.notes():
+        console.print(Text(note))
+
+
+def plan_text(suite: Suite) -> str:
+    """Return the cells of a suite, one a line, and their number."""
+    cells = suite.cells()
+    lines = [
+        f"{cell.key[:12]}  {cell.scenario_label} / {cell.method_label} / seed {cell.seed}"
+        for cell in cells
+    ]
+    return "\n".join([*lines, f"{len(cells)} cells; nothing was run or written"])
+
+
+def run_json(run: Run, decision: Decision | None = None) -> str:
+    """Return a run's summary and leaderboard as JSON; what is not finite becomes null.
+
+    With the decision between two methods, where one was asked for.
+    """
+    rows = (
+        [] if run.records.empty else json.loads(leaderboard(run.records).to_json(orient="records"))
+    )
+    summary: dict[str, Any] = {
+        "folder": str(run.folder),
+        "cells": run.cells,
+        "reused": run.reused,
+        "failed": run.failed,
+        "leaderboard": rows,
+        "ranking": rank(run.records).as_json(),
+    }
+    if decision is not None:
+        summary["decision"] = asdict(decision)
+    return json.dumps(summary, indent=2)

@@ -1,0 +1,61 @@
+"""A linear code to start from: what the actions move first, then what varies most.
+
+    cross = S_xx^-1/2 S_xa S_aa^-1/2 = U diag(rho) V'      canonical correlations of X and A
+    code  = [X S_xx^-1/2 U_1..U_r, leading principal components of what these leave of X]
+
+Where the actions move every latent, the canonical directions alone are close to the latents'
+affine class, much closer than principal components (`tests/methods/training/test_linear_code.py`
+compares them). Starting there spares training from having to unfold a random code.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Ridge on the covariances of standardised columns: keeps collinear features from carrying noise.
+_RIDGE = 1e-3
+# Singular values below this share of the largest are rounding.
+_RELATIVE_FLOOR = 1e-6
+
+
+def linear_code(features: Tensor, actions: Tensor | None, latent_dim: int) -> Tensor:
+    """Return directions (m, d) such that the code `features @ directions` has variances of 1.
+
+    Args:
+        features: standardised X, (n, m).
+        actions: A, (n, k); None uses principal components only.
+        latent_dim: d, at most m. Directions in which X does not vary are zero.
+    """
+    x = features.to(torch.float64)
+    directions = x.new_zeros(x.shape[1], 0)
+    if actions is not None:
+        directions = _canonical_directions(x, actions.to(x), latent_dim)
+    missing = latent_dim - directions.shape[1]
+    if missing:
+        code = x @ directions
+        left = x - code @ torch.linalg.lstsq(code, x).solution if directions.shape[1] else x
+        _, _, components = torch.linalg.svd(left, full_matrices=False)
+        directions = torch.cat([directions, components[:missing].T], dim=1)
+    deviation = (x @ directions).std(dim=0, correction=0)
+    alive = deviation > _RELATIVE_FLOOR * deviation.max()
+    scale = torch.where(alive, 1 / deviation, torch.zeros_like(deviation))
+    return (directions * scale).to(features.dtype)
+
+
+def _canonical_directions(x: Tensor, actions: Tensor, latent_dim: int) -> Tensor:
+    """Return at most d canonical directions (m, r) of X with A, strongest first."""
+    a = actions - actions.mean(dim=0)
+    whiten_x, whiten_a = _inverse_root(x), _inverse_root(a)
+    left, _, _ = torch.linalg.svd(whiten_x @ (x.T @ a / len(x)) @ whiten_a, full_matrices=False)
+    directions: Tensor = whiten_x @ left[:, : min(latent_dim, a.shape[1])]
+    return directions
+
+
+def _inverse_root(rows: Tensor) -> Tensor:
+    """Return (S + ridge)^-1/2 of the covariance S of centred rows."""
+    covariance = rows.T @ rows / len(rows)
+    values, vectors = torch.linalg.eigh(covariance)
+    ridge = _RIDGE * values.mean().clamp_min(1e-300)
+    root: Tensor = (vectors * (values + ridge).rsqrt()) @ vectors.T
+    return root

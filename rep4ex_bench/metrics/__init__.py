@@ -1,0 +1,1 @@
+"""Metrics: what a fitted method's answers are worth, against truth that it never saw."""

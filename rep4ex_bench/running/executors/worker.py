@@ -1,0 +1,243 @@
+"""The worker process: imports everything once, then forks two processes for every group of cells.
+
+Run as ``python -m rep4ex_bench.running.executors.worker``. It reads (cells, device, time limit)
+from its standard input and writes the results to its standard output. One process, the judge,
+samples the tasks and scores; the other runs the method's code and is told training data and
+actions only (`isolation/`). Each leads a process group of its own, so that cells over their limit
+are ended with everything they started; one that dies takes nothing else with it. When the runner
+goes away, the input ends, and so do all of them. With --confined, methods lose the network and
+get a scratch home.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import pickle
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from typing import Literal
+
+import cloudpickle
+import torch
+from threadpoolctl import threadpool_limits
+
+from rep4ex_bench.records import provenance
+from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.running.cell import CELL_THREADS, run_cell, run_cells
+from rep4ex_bench.running.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
+from rep4ex_bench.running.executors.limit_watch import LimitWatch
+from rep4ex_bench.running.isolation.channel import Channel
+from rep4ex_bench.running.isolation.confinement import hide_memory
+from rep4ex_bench.running.isolation.fork_server import SCRATCH_PREFIX, ForkServer
+from rep4ex_bench.running.isolation.leftover_processes import end_descendants
+from rep4ex_bench.running.isolation.limits import adopt_orphans, end_with_parent, limit_memory
+from rep4ex_bench.running.isolation.remote_method import MethodProcessDiedError, RemoteMethod
+from rep4ex_bench.running.suite import parse_suite
+
+_TICK_SECONDS = 0.2
+_SECONDS_FOR_ROOM = 10.0
+_FIRST_CELL = """\
+name = "first"
+seeds = 1
+[[scenarios]]
+name = "linear_action"
+parameters = { n = 20, outcome = "bump" }
+[[methods]]
+name = "constant_mean"
+"""
+_METHOD_DIED = b"the process of the method ended"
+_NO_FORK_SERVER = "the process that starts methods was ended while the method ran"
+
+
+def main() -> None:
+    """Serve cells until the standard input ends."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    # a method that prints must not write into the reply stream
+    silence = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(silence, descriptor)
+    torch.set_num_threads(CELL_THREADS)
+    threadpool_limits(CELL_THREADS)
+    warm_up()
+    confined = CONFINED in sys.argv
+    # forked before anything is read: what methods run in has never held a cell
+    fork_server = ForkServer([requests.fileno(), replies.fileno()], confined)
+    if confined:
+        hide_memory()
+    adopt_orphans()
+    while (frame := read_frame(requests)) is not None:
+        request: Request = pickle.loads(frame)
+        sys.path[:] = request.path
+        reply = _run_in_child(request, requests.fileno(), replies.fileno(), fork_server)
+        if reply is None:
+            return
+        write_frame(replies, pickle.dumps(reply))
+        if fork_server.is_gone():  # the executor starts another worker
+            return
+
+
+def warm_up() -> None:
+    """Import and set up what cells need, once: else every child would, and seconds would count it.
+
+    Our own components only; a plug-in is imported by the child that runs it. No backward pass: its
+    threads would not survive the fork.
+    """
+    for registry in (SCENARIOS, METHODS):
+        registry.load_built_in()
+    provenance.look_up()
+    (cell,) = parse_suite(_FIRST_CELL, "the first cell").cells()
+    run_cell(cell, "cpu")  # libraries import and allocate at first use: it took 15 ms a cell
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step
+
+
+def _run_in_child(
+    request: Request, runner: int, replies: int, fork_server: ForkServer
+) -> Reply | None:
+    """Return the reply of a group of cells, or None if the runner went away meanwhile.
+
+    `runner` and `replies` are the worker's input and output: the runner must see them end with the
+    worker, so that the child may not hold them.
+    """
+    reading, writing = os.pipe()
+    of_method_reading, of_method_writing = os.pipe()
+    scratch = _scratch_folder()
+    connection = fork_server.start(request.process_memory, scratch)
+    worker = os.getpid()
+    child = os.fork()  # while the fork server does: each takes milliseconds
+    if child == 0:
+        end_with_parent(worker)
+        gc.freeze()  # a collection would touch, and so copy, every page of what was there before
+        for descriptor in (reading, runner, replies, of_method_writing):
+            os.close(descriptor)
+        _child(request, writing, Channel(connection), of_method_reading)
+    for descriptor in (writing, of_method_reading):
+        os.close(descriptor)
+    connection.close()
+    os.write(of_method_writing, str(fork_server.started()).encode())
+    os.close(of_method_writing)
+    limit_watch = LimitWatch({fork_server.process}, request.memory_bytes, scratch)
+    of_method = 0
+    try:
+        ended = _collect(child, reading, runner, request.seconds, limit_watch, fork_server)
+    finally:
+        os.close(reading)
+        # the whole group: children that the method left behind end with it
+        for end in (os.killpg, os.kill):
+            try:
+                end(child, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        # both end at the same time: each takes milliseconds to give back its memory
+        if not fork_server.is_gone():
+            of_method = fork_server.end()
+        _, status = os.waitpid(child, 0)
+        end_descendants({fork_server.process})
+        shutil.rmtree(scratch, ignore_errors=True)
+    if not isinstance(ended, bytes):
+        return None if ended == "runner" else ended
+    # a process that died in the middle of writing left no whole frame
+    result = read_frame(io.BytesIO(ended))
+    if result == _METHOD_DIED:
+        return Reply(status="failed", error=_cause_of_death(of_method))
+    if result is not None:
+        return Reply(result=result)
+    return Reply(status="failed", error=_cause_of_death(status))
+
+
+def _scratch_folder() -> str:
+    """Return a new folder for temporary files; a full disk may have room again soon.
+
+    Raises:
+        OSError: it has not.
+    """
+    deadline = time.monotonic() + _SECONDS_FOR_ROOM
+    while True:
+        try:
+            return tempfile.mkdtemp(prefix=SCRATCH_PREFIX)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_TICK_SECONDS)
+
+
+def _child(request: Request, writing: int, channel: Channel, of_method: int) -> None:
+    """Run the cells, write their results as one frame and leave without the parent's clean-up.
+
+    From `of_method` the id of the method's process can be read.
+    """
+    try:
+        os.setsid()
+        if request.process_memory:
+            limit_memory(request.process_memory)
+        try:
+            cells, device = cloudpickle.loads(request.cells)
+            process = int(os.read(of_method, 20))
+            for method in {id(cell.method): cell.method for cell in cells}.values():
+                if isinstance(method, RemoteMethod):
+                    method.connect(channel, process)
+            content = pickle.dumps(run_cells(cells, device))
+        except MethodProcessDiedError:
+            content = _METHOD_DIED
+        except BaseException as error:
+            content = pickle.dumps(f"{type(error).__name__}: {error}")
+        with os.fdopen(writing, "wb") as stream:
+            write_frame(stream, content)
+    finally:
+        # no status: what counts is the frame, and the worker may end this process before its exit
+        os._exit(0)
+
+
+def _collect(
+    child: int,
+    reading: int,
+    runner: int,
+    seconds: float,
+    limit_watch: LimitWatch,
+    fork_server: ForkServer,
+) -> bytes | Reply | Literal["runner"]:
+    """Return what the child wrote, or why it must end, or that the runner went away."""
+    chunks: list[bytes] = []
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        ready, _, _ = select.select([reading, runner], [], [], min(left, _TICK_SECONDS))
+        if reading in ready:
+            chunk = os.read(reading, 1 << 20)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+        elif runner in ready:  # no request comes while one is served: this is the end of input
+            return "runner"
+        elif _has_ended(child):
+            # it is gone, but something it started holds the pipe open
+            return b"".join(chunks)
+        if (broken := limit_watch.look()) is not None:
+            return broken
+        if fork_server.is_gone():
+            return Reply(status="failed", error=_NO_FORK_SERVER)
+    return Reply(status="timeout", error=f"over the time limit of {seconds:g} seconds")
+
+
+def _has_ended(child: int) -> bool:
+    """Say whether the child is a zombie, without reaping it (its group must still be killed)."""
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, child, flags) is not None
+
+
+def _cause_of_death(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        return f"the process of the cell was ended by {signal.Signals(number).name}"
+    return f"the process of the cell left with exit status {os.WEXITSTATUS(status)}, no result"
+
+
+if __name__ == "__main__":
+    main()

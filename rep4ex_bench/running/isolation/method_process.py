@@ -1,0 +1,112 @@
+"""The process of a method: fits and predicts for a judge in another process.
+
+It is forked, for each group of cells, from a fork server that never held a cell, a seed, a
+scenario's task or a truth; so there is nothing of them in its memory, in its stack or in what it
+has open.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import torch
+
+from rep4ex_bench.errors import describe_error, is_out_of_memory
+from rep4ex_bench.method import FittedMethod, Method
+from rep4ex_bench.running.isolation.channel import (
+    Array,
+    Channel,
+    ChannelClosedError,
+    ProtocolError,
+    array_of,
+)
+from rep4ex_bench.running.isolation.shared_data import read_data
+
+_Answer = tuple[dict[str, Any], bytes | Array]
+
+
+class MethodProcess:
+    """Serves one judge until it hangs up."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._method: Method | None = None
+        self._fitted: list[FittedMethod | Exception] = []
+
+    def serve(self) -> None:
+        """Answer one question after the other."""
+        actions: dict[str, Callable[[dict[str, Any], bytes], _Answer]] = {
+            "load": self._load,
+            "fit": self._fit,
+            "predict": self._predict,
+            "represent": self._represent,
+        }
+        while True:
+            try:
+                message, content = self._channel.receive()
+                try:
+                    answer, numbers = actions[message["do"]](message, content)
+                except (ChannelClosedError, ProtocolError):
+                    raise
+                except BaseException as error:
+                    answer, numbers = error_message(error), b""
+                answer["gpu_bytes"] = _gpu_bytes()
+                self._channel.send(answer, numbers)
+            except (ChannelClosedError, ProtocolError):
+                return
+
+    def _load(self, message: dict[str, Any], content: bytes) -> _Answer:
+        sys.path[:] = message["path"]
+        self._method = cloudpickle.loads(content)
+        return {}, b""
+
+    def _fit(self, message: dict[str, Any], content: bytes) -> _Answer:
+        file = self._channel.receive_file()
+        trains = read_data(file, message["layout"])
+        os.close(file)
+        if self._method is None:
+            raise RuntimeError("fit came before load")
+        found = self._method.fit_many(trains, message["seeds"], message["device"])
+        _synchronise()
+        self._fitted = list(found)
+        return {"fits": [_fit_message(result) for result in found]}, b""
+
+    def _predict(self, message: dict[str, Any], content: bytes) -> _Answer:
+        actions = torch.from_numpy(array_of(message, content))
+        prediction = self._at(message).predict_do(actions)
+        return {}, np.array(prediction, dtype=np.float64)
+
+    def _represent(self, message: dict[str, Any], content: bytes) -> _Answer:
+        code = self._at(message).represent(torch.from_numpy(array_of(message, content)))
+        return ({"none": True}, b"") if code is None else ({}, np.array(code, dtype=np.float64))
+
+    def _at(self, message: dict[str, Any]) -> FittedMethod:
+        fitted: FittedMethod | Exception = self._fitted[message["place"]]
+        if isinstance(fitted, Exception):
+            raise fitted
+        return fitted
+
+
+def error_message(error: BaseException) -> dict[str, Any]:
+    """Return an exception as a message; nothing of it is pickled."""
+    return {"error": describe_error(error), "memory": is_out_of_memory(error)}
+
+
+def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:
+    if isinstance(result, Exception):
+        return error_message(result)
+    return {"backend": str(result.diagnostics.get("backend", ""))}
+
+
+def _gpu_bytes() -> int:
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else 0
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()

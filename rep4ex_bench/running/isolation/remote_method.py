@@ -1,0 +1,196 @@
+"""A method as the judge of its cells sees it: by name only, its code runs in another process.
+
+The judge holds the truth, the oracle and the seed. The method's code is not loaded there, not even
+to be unpacked; what it is told are training data, then actions, then features.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from torch import Tensor
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.errors import Rep4ExBenchError, UsageError
+from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.running.isolation.channel import (
+    Array,
+    Channel,
+    ChannelClosedError,
+    ProtocolError,
+    array_of,
+)
+from rep4ex_bench.running.isolation.shared_data import write_data
+from rep4ex_bench.running.suite import Cell, canonical_parameters
+
+_MOST_BYTES = 1 << 30  # of predictions or codes in one answer
+
+
+class MethodProcessDiedError(BaseException):
+    """The method's process ended. No `Exception`: it is no cell's own, the whole group is over."""
+
+
+class RemoteError(Rep4ExBenchError):
+    """What the method raised, with where it did."""
+
+
+class RemoteMemoryError(MemoryError, RemoteError):
+    """The method ran out of memory."""
+
+
+class RemoteMethod(Method):
+    """What a judge needs of a method, and its code as bytes that are opened elsewhere."""
+
+    def __init__(self, method: Method) -> None:
+        self.__dict__.update(name=method.name, version=method.version, role=method.role)
+        self._group_size = method.group_size
+        self._parameters: dict[str, Any] = json.loads(canonical_parameters(method))
+        self._code = cloudpickle.dumps(method)
+        self._channel: Channel | None = None
+        self._data: tuple[int, list[dict[str, Any]]] | None = None
+        self.process: int | None = None
+        self._gpu_bytes = 0
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the method."""
+        return dict(self._parameters)
+
+    @property
+    def group_size(self) -> int:
+        """As of the method."""
+        return self._group_size
+
+    def gpu_bytes(self) -> int:
+        """Return the GPU memory at its peak, as the method's process says."""
+        return self._gpu_bytes
+
+    def connect(self, channel: Channel, process: int) -> None:
+        """Say where the method's code is to run."""
+        self._channel, self.process = channel, process
+
+    def open(self, trains: Sequence[TrainingData], path: Sequence[str]) -> None:
+        """Load the method's code in its process and lay the data ready, before any clock runs.
+
+        Raises:
+            RemoteError: the code cannot be loaded.
+        """
+        self._data = write_data(trains)
+        self.ask({"do": "load", "path": list(path)}, self._code)
+
+    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
+        """Fit in the method's process; raises what it raises, as `RemoteError`."""
+        (fitted,) = self.fit_many([train], [seed], device)
+        if isinstance(fitted, Exception):
+            raise fitted
+        return fitted
+
+    def fit_many(
+        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
+    ) -> list[FittedMethod | Exception]:
+        """Fit to the data that `open` laid ready, in the method's process.
+
+        Raises:
+            RemoteError: what `fit_many` raised there.
+        """
+        if self._data is None:
+            raise UsageError("a remote method is fitted to the data that `open` was given")
+        file, layout = self._data
+        try:
+            request = {"do": "fit", "layout": layout, "seeds": list(seeds), "device": device}
+            answer, _ = self.ask(request, file=file)
+        finally:
+            os.close(file)
+            self._data = None
+        results = answer.get("fits")
+        if not isinstance(results, list) or [type(r) for r in results] != [dict] * len(trains):
+            raise _not_kept(f"{len(trains)} fits were asked for")
+        return [
+            _error_of(result) if "error" in result else RemoteFitted(self, place, result)
+            for place, result in enumerate(results)
+        ]
+
+    def ask(
+        self, message: dict[str, Any], content: bytes | Array = b"", file: int = -1
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the answer of the method's process.
+
+        Raises:
+            RemoteError: what was raised there, or what no honest process says.
+            MethodProcessDiedError: it is gone.
+        """
+        if self._channel is None:
+            raise UsageError("a remote method runs in a worker only")
+        try:
+            self._channel.send(message, content, file)
+            answer, numbers = self._channel.receive(_MOST_BYTES)
+        except ChannelClosedError as error:
+            raise MethodProcessDiedError(str(error)) from error
+        except ProtocolError as error:
+            raise _not_kept(error) from error
+        used = answer.get("gpu_bytes", 0)
+        self._gpu_bytes = used if isinstance(used, int) else 0
+        if "error" in answer:
+            raise _error_of(answer)
+        return answer, numbers
+
+
+class RemoteFitted(FittedMethod):
+    """A fitted method that lives in the method's process."""
+
+    def __init__(self, method: RemoteMethod, place: int, answer: Mapping[str, Any]) -> None:
+        self._method = method
+        self._place = place
+        self._backend = str(answer.get("backend", ""))[:100]
+
+    def predict_do(self, actions: Tensor) -> FloatArray:
+        """Ask for E[Y | do(A = a*)] at (q, k) actions."""
+        numbers = self._array("predict", actions)
+        if numbers is None:
+            raise _not_kept("it gave no predictions")
+        return np.asarray(numbers, dtype=np.float64)
+
+    def represent(self, features: Tensor) -> FloatArray | None:
+        """Ask for the code of features (n, m)."""
+        return self._array("represent", features)
+
+    @property
+    def diagnostics(self) -> Mapping[str, Any]:
+        """What the method said of its fit."""
+        return {"backend": self._backend}
+
+    def _array(self, what: str, values: Tensor) -> Array | None:
+        question = {"do": what, "place": self._place}
+        answer, content = self._method.ask(question, values.detach().cpu().numpy())
+        if answer.get("none"):
+            return None
+        try:
+            return array_of(answer, content)
+        except ProtocolError as error:
+            raise _not_kept(error) from error
+
+
+def _not_kept(why: object) -> RemoteError:
+    return RemoteError(f"the method's process does not keep to the protocol: {why}")
+
+
+def with_remote_methods(cells: Sequence[Cell]) -> list[Cell]:
+    """Return cells (of one method) without the method's code where a judge would open it.
+
+    Oracle methods stay: they are handed the oracle, so nothing could be kept from them.
+    """
+    method = cells[0].method
+    if isinstance(method, OracleMethod):
+        return list(cells)
+    remote = RemoteMethod(method)
+    return [replace(cell, method=remote) for cell in cells]
+
+
+def _error_of(answer: Mapping[str, Any]) -> RemoteError:
+    text = str(answer.get("error", ""))[:10_000]
+    return RemoteMemoryError(text) if answer.get("memory") else RemoteError(text)

@@ -1,0 +1,140 @@
+"""suite -> cells -> executor -> records; again with the same folder computes what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import pandas as pd
+
+from rep4ex_bench.boards.report import write_report
+from rep4ex_bench.running.cell import CellResult
+from rep4ex_bench.running.executors.choice import make_executor
+from rep4ex_bench.running.run_folder import RunFolder
+from rep4ex_bench.running.suite import Cell, Suite, load_suite
+
+
+class Watcher(Protocol):
+    """Is told how a run goes on; see `cli/progress.py` for the ones of the command line."""
+
+    def planned(self, total: int, reused: int) -> None:
+        """Say how many cells there are and how many of them were finished before."""
+
+    def started(self, cell: Cell) -> None:
+        """Say that a cell started."""
+
+    def finished(self, cell: Cell, status: Literal["ok", "failed"]) -> None:
+        """Say that a cell ended; its records are on the disk."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run came to.
+
+    Attributes:
+        folder: the output folder.
+        records: of all finished cells of the suite in that folder.
+        cells: number of cells that were asked for.
+        reused: how many of them were finished before.
+        failed: how many of them have a record that is neither "ok" nor "skipped".
+    """
+
+    folder: Path
+    records: pd.DataFrame
+    cells: int
+    reused: int
+    failed: int
+
+
+def run_suite(
+    suite: str | Path | Suite,
+    out: str | Path,
+    *,
+    scenarios: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    seeds: int | None = None,
+    timeout_seconds: float | None = None,
+    memory_gigabytes: float | None = None,
+    device: str = "auto",
+    executor: str = "local",
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> Run:
+    """Run a suite (or a part of it) into an output folder, as the command `rep4ex-bench run` does.
+
+    Args:
+        suite: name of an installed suite, a TOML file, or a `Suite`.
+        out: output folder; finished cells in it are reused.
+        scenarios: labels or names to run; empty means all.
+        methods: likewise.
+        seeds: how many seeds; None means the suite's.
+        timeout_seconds: limit per cell; None means the suite's.
+        memory_gigabytes: likewise, in GiB; where neither names one, the memory of the machine over
+            its workers.
+        device: "auto", "cpu" or "cuda".
+        executor: "local", "ray" or "slurm".
+        workers: worker processes; None means one per core of the machine or of the cluster.
+        watcher: is told how it goes on.
+
+    Raises:
+        UsageError: anything asked for that does not exist or fit; nothing was run or written.
+        OutputFolderError: the folder is another suite's, or another runner is writing to it.
+        OutputWriteError: the disk is full; finished cells are kept.
+    """
+    whole = suite if isinstance(suite, Suite) else load_suite(suite)
+    part = whole.narrowed(
+        tuple(scenarios), tuple(methods), seeds, timeout_seconds, memory_gigabytes
+    )
+    engine = make_executor(executor, device, workers, Path(out))
+    folder = RunFolder.open(Path(out), whole.name, whole.title)
+    with folder.held():
+        folder.keep_suite(whole.text)
+        cells = part.cells()
+        missing = [cell for cell in cells if not folder.is_finished(cell)]
+        if watcher is not None:
+            watcher.planned(len(cells), len(cells) - len(missing))
+        if missing:
+            engine.run(missing, *_callbacks(folder, watcher))
+        # the report shows all that the folder holds of the suite, not only this call's part
+        everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
+        folder.collect(everything)
+        records, _ = _write_report(folder, whole.name, whole.title)
+    asked = records[records["cell_key"].isin({cell.key for cell in cells})]
+    bad = asked.loc[~asked["status"].isin(["ok", "skipped"]), "cell_key"].nunique()
+    return Run(folder.path, records, len(cells), len(cells) - len(missing), bad)
+
+
+def _callbacks(
+    folder: RunFolder, watcher: Watcher | None
+) -> tuple[Callable[[Cell], None], Callable[[Cell, CellResult], None]]:
+    def on_start(cell: Cell) -> None:
+        if watcher is not None:
+            watcher.started(cell)
+
+    def on_done(cell: Cell, result: CellResult) -> None:
+        folder.write(cell, result)
+        if watcher is not None:
+            good = all(record.status in ("ok", "skipped") for record in result.records)
+            watcher.finished(cell, "ok" if good else "failed")
+
+    return on_start, on_done
+
+
+def _write_report(folder: RunFolder, name: str, title: str) -> tuple[pd.DataFrame, Path]:
+    records, predictions = folder.read_collected()
+    path = folder.path / "report.html"
+    write_report(path, records, predictions, name, title)
+    return records, path
+
+
+def rebuild_report(path: Path) -> tuple[pd.DataFrame, Path]:
+    """Make the report of a run folder anew; return its records and the report's path.
+
+    Raises:
+        OutputFolderError: no run folder.
+        RecordsError: its records cannot be read.
+    """
+    folder = RunFolder(path)
+    return _write_report(folder, *folder.suite_name_and_title())

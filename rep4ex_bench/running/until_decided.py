@@ -1,0 +1,104 @@
+"""Adding seeds until two methods are separated, or a limit is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rep4ex_bench.boards.ranking.scores import scores
+from rep4ex_bench.boards.ranking.sequential import Decision, decide, fewest_seeds
+from rep4ex_bench.errors import OutputFolderError, UsageError
+from rep4ex_bench.records.records import read_records
+from rep4ex_bench.running.runner import Run, Watcher, run_suite
+from rep4ex_bench.running.suite import Suite
+
+MOST_SEEDS = 100
+_BLOCK = 4  # seeds between two looks; the test is valid at any
+
+
+def run_until_decided(
+    suite: Suite,
+    out: str | Path,
+    first: str,
+    second: str,
+    *,
+    scenarios: Sequence[str] = (),
+    most_seeds: int = MOST_SEEDS,
+    timeout_seconds: float | None = None,
+    memory_gigabytes: float | None = None,
+    device: str = "auto",
+    executor: str = "local",
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> tuple[Run, Decision]:
+    """Run two methods on seed after seed until one is separated from the other.
+
+    Args:
+        suite: its first seeds are used first, then further ones.
+        out: an output folder for this comparison alone: on the added seeds no other method has
+            cells, and a leaderboard counts what is missing as failed.
+        first: label or name of one method of the suite.
+        second: of the other.
+        scenarios: as of `run_suite`; a seed is one observation, over all of them.
+        most_seeds: the limit.
+        timeout_seconds, memory_gigabytes, device, executor, workers, watcher: as of `run_suite`.
+
+    Raises:
+        UsageError: not two methods, too low a limit, or what `run_suite` raises.
+        OutputFolderError: the folder holds cells of other methods.
+    """
+    part = suite.narrowed(
+        tuple(scenarios), (first, second), None, timeout_seconds, memory_gigabytes
+    )
+    if len(part.methods) != 2:
+        raise UsageError(
+            f"--until-decided compares two methods, got {', '.join(part.methods)}: give two labels"
+        )
+    if most_seeds < fewest_seeds():
+        raise UsageError(
+            f"no difference can be decided with fewer than {fewest_seeds()} seeds, "
+            f"got a limit of {most_seeds}"
+        )
+    _refuse_others(Path(out), set(part.methods))
+    labels = [
+        next(label for label, method in part.methods.items() if wanted in (label, method.name))
+        for wanted in (first, second)
+    ]
+    seeds = fewest_seeds()
+    while True:
+        run = run_suite(
+            part,
+            out,
+            seeds=seeds,
+            device=device,
+            executor=executor,
+            workers=workers,
+            watcher=watcher,
+        )
+        decision = decide(scores(run.records), labels[0], labels[1])
+        if decision.winner is not None or seeds >= most_seeds:
+            return run, decision
+        seeds = min(most_seeds, seeds + _BLOCK)
+
+
+def decision_text(decision: Decision, first: str, second: str) -> str:
+    """Return what was found, in words."""
+    count = (
+        f"after {decision.seeds} seeds ({first} wins {decision.wins} cells, loses "
+        f"{decision.losses}; evidence {decision.evidence:.3g}, 20 decides)"
+    )
+    if decision.winner is None:
+        return f"undecided {count}"
+    other = second if decision.winner == first else first
+    return f"{decision.winner} has the smaller error more often than {other}: decided {count}"
+
+
+def _refuse_others(out: Path, methods: set[str]) -> None:
+    if not (out / "records.parquet").exists():
+        return
+    others = set(read_records(out / "records.parquet")["method_label"]) - methods
+    if others:
+        raise OutputFolderError(
+            f"{out} holds cells of {', '.join(sorted(others))}: a comparison of two methods needs "
+            "a folder of its own, choose another --out"
+        )

@@ -1,0 +1,199 @@
+"""`own_data`: a table of the user's. Held-out actions give the truth, so nothing is simulated.
+
+A is exogenous, hence E[Y | do(A = a)] = E[Y | A = a] (Rep4Ex, arXiv 2310.04295, Section 2): the
+mean outcome of the rows that were held out is the truth, with a standard error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.errors import DataError
+from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
+from rep4ex_bench.scenarios.own_data.columns import Roles, assign_roles, numbers
+from rep4ex_bench.scenarios.own_data.hold_out import Mask, held_out_rows
+from rep4ex_bench.scenarios.own_data.observed_truth import ObservedTruth, observed_truth
+from rep4ex_bench.scenarios.own_data.support import distances_from_support
+from rep4ex_bench.scenarios.own_data.table import file_hash, read_table
+from rep4ex_bench.seeding import derive_seed, numpy_generator
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What a file holds, by role, and how its rows are used.
+
+    Attributes:
+        roles: names of the columns.
+        actions: (n, k).
+        features: (n, m).
+        outcome: (n,).
+        outside: (n,), which rows the hold-out names.
+        inside: (n,), which of the others are kept from training for the error inside.
+        truth: at g groups of held-out rows, then at the groups of the rows inside.
+        distance: (g,), of the groups from the support of the rows that are not held out.
+        held_out_groups: how many of the groups, the first ones, are of held-out rows.
+    """
+
+    roles: Roles
+    actions: FloatArray
+    features: FloatArray
+    outcome: FloatArray
+    outside: Mask
+    inside: Mask
+    truth: ObservedTruth
+    distance: FloatArray
+    held_out_groups: int
+
+
+class OwnData(Scenario):
+    """Rows of a Parquet, CSV or NPZ file; rows that `hold_out` names are never trained on.
+
+    A seed trains on a random share of the other rows. With the default, a half, results vary over
+    seeds about as much as fits on all rows would over new samples of that size (half-sampling), and
+    that is what intervals over seeds then show. With 1, only the method's own randomness varies.
+
+    Args:
+        file: path of the data.
+        sha256: of the file, so that a changed file is never taken for the one that was run.
+        actions: names of columns or patterns such as `a_*`, commas between them.
+        features: likewise.
+        outcome: name of one column.
+        hold_out: which actions are held out, e.g. `dose > 2 or abs(a1) > 1.5`; see `hold_out.py`.
+        training_share: of the rows that are not held out or kept inside, in (0, 1].
+        inside_share: of the rows that are not held out, kept for the error inside, in [0, 0.5].
+        latent_dim: d, disclosed to every method; None where it is not known.
+    """
+
+    name: ClassVar[str] = "own_data"
+    version: ClassVar[int] = 1
+    data_label: ClassVar[str] = "real"
+
+    def __init__(
+        self,
+        file: str = "",
+        sha256: str = "",
+        actions: str = "",
+        features: str = "",
+        outcome: str = "",
+        hold_out: str = "",
+        training_share: float = 0.5,
+        inside_share: float = 0.2,
+        latent_dim: int | None = None,
+    ) -> None:
+        self.file = file
+        self.sha256 = sha256
+        self.actions = actions
+        self.features = features
+        self.outcome = outcome
+        self.hold_out = hold_out
+        self.training_share = training_share
+        self.inside_share = inside_share
+        self.latent_dim = latent_dim
+
+    def check_parameters(self) -> None:
+        """Raise `ParameterError` if a parameter lies outside its domain."""
+        for parameter in ("file", "actions", "features", "outcome", "hold_out"):
+            value = getattr(self, parameter)
+            if not isinstance(value, str) or not value.strip():
+                self.reject(parameter, "a text that is not empty")
+        if not isinstance(self.sha256, str) or len(self.sha256) != 64:
+            self.reject("sha256", "the 64 hexadecimal digits that `sha256sum` prints for the file")
+        self.require_number("training_share", 0.0, strict=True, maximum=1.0)
+        self.require_number("inside_share", 0.0, maximum=0.5)
+        if self.latent_dim is not None:
+            self.require_integer("latent_dim", 1)
+
+    def observations(self) -> Observations:
+        """Return the data and the truth, the same for every seed.
+
+        Raises:
+            DataError: the file cannot be read or is another than `sha256` says, a column is
+                missing or holds no finite numbers, or the hold-out leaves nothing to do.
+        """
+        self.check_parameters()
+        return _observations(
+            self.file,
+            self.sha256,
+            self.actions,
+            self.features,
+            self.outcome,
+            self.hold_out,
+            self.inside_share,
+        )
+
+    def sample(self, seed: int) -> Task:
+        """Return the task of that seed; raises as `observations`."""
+        seen = self.observations()
+        rows = np.flatnonzero(~seen.outside & ~seen.inside)
+        count = max(1, round(self.training_share * len(rows)))
+        rng = numpy_generator(derive_seed(seed, self.name), "training rows")
+        chosen = np.sort(rng.permutation(rows)[:count])
+        return Task(
+            train=TrainingData(
+                torch.from_numpy(seen.actions[chosen]),
+                torch.from_numpy(seen.features[chosen]),
+                torch.from_numpy(seen.outcome[chosen]),
+                latent_dim=self.latent_dim,
+            ),
+            queries=Queries(seen.truth.actions, seen.distance, np.full(len(seen.distance), np.nan)),
+            truth=Truth(seen.truth.means, seen.truth.standard_errors, "held-out rows"),
+            oracle=None,
+        )
+
+
+@lru_cache(maxsize=2)
+def _observations(
+    file: str,
+    sha256: str,
+    actions: str,
+    features: str,
+    outcome: str,
+    hold_out: str,
+    inside_share: float,
+) -> Observations:
+    """Read once a process: its cells share the file."""
+    path = Path(file)
+    if (found := file_hash(path)) != sha256:
+        raise DataError(
+            f"{path} is not the file that this suite is about: its SHA-256 is {found}, expected "
+            f"{sha256}; start a run of its own for changed data"
+        )
+    table = read_table(path)
+    roles = assign_roles(list(table.columns), actions, features, outcome)
+    a = numbers(table, roles.actions, "actions")
+    x = numbers(table, roles.features, "features")
+    y = numbers(table, [roles.outcome], "outcome")[:, 0]
+    outside = held_out_rows(hold_out, pd.DataFrame(a, columns=list(roles.actions)))
+    kept = np.flatnonzero(~outside)
+    if not outside.any() or not len(kept):
+        raise DataError(
+            f"the hold-out {hold_out!r} names {int(outside.sum())} of {len(y)} rows: it must leave "
+            f"some and take some; the actions span "
+            + ", ".join(
+                f"{name} {low:.3g} to {high:.3g}"
+                for name, low, high in zip(roles.actions, a.min(0), a.max(0), strict=True)
+            )
+        )
+    inside = np.zeros(len(y), dtype=bool)
+    reserved = round(inside_share * len(kept))
+    if reserved >= 4:
+        inside[numpy_generator(0, "own data", "inside").permutation(kept)[:reserved]] = True
+    parts = [observed_truth(a[rows], y[rows]) for rows in (outside, inside) if rows.any()]
+    truth = ObservedTruth(
+        np.concatenate([part.actions for part in parts]),
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.standard_errors for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+        all(part.exact for part in parts),
+    )
+    distance = distances_from_support(truth.actions, a[~outside])
+    held_out_groups = len(parts[0].means)
+    return Observations(roles, a, x, y, outside, inside, truth, distance, held_out_groups)

@@ -1,0 +1,159 @@
+"""Every statistic against a second library, a closed form, an enumeration or a simulation."""
+
+import math
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.libqsturng import qsturng
+from statsmodels.stats.multitest import multipletests
+
+from rep4ex_bench.boards.ranking.breakdown import crossing
+from rep4ex_bench.boards.ranking.intervals import median_intervals
+from rep4ex_bench.boards.ranking.overall import critical_difference, overall
+from rep4ex_bench.boards.ranking.pairs import (
+    compare_pairs,
+    holm,
+    seeds_needed,
+    signed_rank_p,
+    signed_rank_ps,
+    smallest_p,
+    smallest_ratio,
+)
+from rep4ex_bench.boards.ranking.pareto import on_front
+from rep4ex_bench.boards.ranking.scores import scores
+
+
+def test_critical_difference_is_the_other_librarys_and_the_published_one():
+    for methods, scenarios in ((2, 5), (4, 10), (7, 3), (12, 40)):
+        quantile = qsturng(0.95, methods, np.inf) / math.sqrt(2)
+        expected = quantile * math.sqrt(methods * (methods + 1) / (6 * scenarios))
+        assert critical_difference(methods, scenarios) == pytest.approx(expected, rel=2e-3)
+    # Demsar (2006), Table 5(a): q at 0.05 for k classifiers
+    for methods, published in ((2, 1.960), (3, 2.343), (5, 2.728), (10, 3.164)):
+        scale = math.sqrt(methods * (methods + 1) / 6)
+        assert critical_difference(methods, 1) / scale == pytest.approx(published, abs=1e-3)
+
+
+def test_friedman_is_the_formula_on_ranks(make_records):
+    rng = np.random.default_rng(1)
+    errors = {f"s{i}": {m: [rng.uniform()] for m in "abcd"} | {"e": [2.0]} for i in range(6)}
+    found = overall(scores(make_records(errors)))
+    ranks = np.array([stats.rankdata([v[m][0] for m in "abcde"]) for v in errors.values()])
+    n, k = ranks.shape
+    chi2 = 12 * n / (k * (k + 1)) * (np.sum(ranks.mean(axis=0) ** 2) - k * (k + 1) ** 2 / 4)
+    assert found.friedman_p == pytest.approx(stats.chi2.sf(chi2, k - 1), rel=1e-9)
+    mean = found.table.set_index("method_label")["mean_rank"]
+    assert mean[list("abcde")].to_numpy() == pytest.approx(ranks.mean(axis=0))
+
+
+def test_signed_rank_test_is_the_enumeration_of_all_signs():
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        differences = rng.normal(0.5, 1, 7)
+        ranks = stats.rankdata(np.abs(differences))
+        observed = min(ranks[differences > 0].sum(), ranks[differences < 0].sum())
+        every = [ranks[np.array(s) > 0].sum() for s in product((-1, 1), repeat=7)]
+        expected = min(1.0, 2 * np.mean(np.array(every) <= observed))
+        assert signed_rank_p(differences) == pytest.approx(expected, rel=1e-12)
+    assert signed_rank_p(np.zeros(4)) == 1.0
+    assert signed_rank_p(np.ones(9) * np.arange(1, 10)) == smallest_p(9)
+
+
+def test_holm_is_the_other_librarys():
+    rng = np.random.default_rng(8)
+    for size in (1, 2, 21):
+        p = rng.uniform(0, 0.2, size).round(2)  # with ties
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_holm_is_the_closed_test_of_all_intersections(make_records):
+    """Holm's procedure is Bonferroni's under the closure principle (Marcus et al. 1976)."""
+    rng = np.random.default_rng(3)
+    errors = {"s": {m: rng.lognormal(0.4 * i, 0.5, 12).tolist() for i, m in enumerate("abc")}}
+    pairs = compare_pairs(scores(make_records(errors)))
+    p = pairs["p"].to_numpy()
+    closed = [
+        max(
+            min(1.0, len(some) * p[list(some)].min())
+            for size in range(1, 4)
+            for some in combinations(range(3), size)
+            if index in some
+        )
+        for index in range(3)
+    ]
+    assert pairs["p_holm"].to_numpy() == pytest.approx(closed)
+    assert list(pairs["decided"]) == [value <= 0.05 for value in closed]
+    assert 0 < pairs["decided"].sum() < 3
+
+
+def test_the_interval_of_the_median_is_the_exact_bootstrap():
+    """P(median* <= x_(k)) = P(Binomial(n, k / n) > n / 2) for odd n (Efron 1979)."""
+    rng = np.random.default_rng(4)
+    values = np.sort(rng.lognormal(size=(1, 21)))
+    low, high = median_intervals(values)
+    cumulative = stats.binom.sf(10, 21, np.arange(1, 22) / 21)
+    exact = [int(np.argmax(cumulative >= share)) for share in (0.025, 0.975)]
+    found = [int(np.flatnonzero(values[0] == end[0])[0]) for end in (low, high)]
+    assert np.abs(np.array(found) - exact).max() <= 1
+    again = median_intervals(values)
+    assert again[0] == low
+    assert again[1] == high
+
+
+def test_intervals_with_failures_reach_to_infinity():
+    low, high = median_intervals(np.array([[1.0, 2, 3, np.inf, np.inf], [1, 1, 1, 1, 1.0]]))
+    assert np.isfinite(low).all()
+    assert high.tolist() == [math.inf, 1.0]
+    assert np.isnan(median_intervals(np.ones((2, 1)))[0]).all()
+
+
+def test_the_smallest_ratio_is_the_first_shift_that_is_decided():
+    rng = np.random.default_rng(5)
+    for seeds, level in ((6, 0.05), (10, 0.01), (15, 0.004)):
+        differences = rng.normal(0.3, 0.8, seeds)
+        ratio = smallest_ratio(differences, level)
+        first, second = np.triu_indices(seeds)
+        centre = np.median((differences[first] + differences[second]) / 2)
+        scatter = differences - centre
+        assert signed_rank_p(scatter + np.log(ratio) + 1e-9) <= level
+        assert signed_rank_p(scatter + np.log(ratio) - 1e-9) > level
+    assert smallest_ratio(rng.normal(size=5), 0.05) == math.inf
+
+
+def test_seeds_needed_is_where_the_smallest_p_becomes_small_enough():
+    for comparisons in (1, 3, 21, 1000):
+        needed = seeds_needed(comparisons)
+        assert smallest_p(needed) * comparisons <= 0.05 < smallest_p(needed - 1) * comparisons
+
+
+def test_the_front_is_what_brute_force_finds():
+    rng = np.random.default_rng(6)
+    points = rng.integers(0, 6, (40, 2)).astype(float)
+    points[3, 0], points[4, 1] = np.inf, np.nan
+    expected = [
+        np.isfinite(p).all()
+        and not any((q <= p).all() and (q < p).any() for q in points if np.isfinite(q).all())
+        for p in points
+    ]
+    assert on_front(points[:, 0], points[:, 1]).tolist() == expected
+    assert any(expected)
+
+
+def test_breakdown_is_where_the_curves_cross_for_good():
+    distance = np.array([0.5, 1.0, 2.0, 3.0])
+    line = np.ones(4)
+    assert crossing(distance, np.array([9.0, 0.5, 0.5, 2.5]), line) == pytest.approx(2.25)
+    assert crossing(distance, np.array([0.0, 2.0, 0.5, 0.9]), line) == math.inf
+    assert crossing(distance, np.array([0.0, 1.0, 1.0, 1.0]), line) == 1.0
+    assert crossing(distance, np.array([0.0, 0.5, 0.9, np.inf]), line) == 2.0
+    assert crossing(distance, np.full(4, np.inf), np.full(4, np.inf)) == 1.0
+
+
+@pytest.mark.parametrize("seeds", [1, 4, 12, 20])
+def test_many_signed_rank_tests_are_each_its_own(seeds):
+    rng = np.random.default_rng(seeds)
+    rows = [np.round(rng.normal(size=seeds), digits) for digits in (12, 12, 1, 1, 12)]
+    rows[4][0] = 0.0
+    assert signed_rank_ps(rows) == [signed_rank_p(row) for row in rows]

@@ -1,0 +1,75 @@
+"""`rep4ex-bench run --data`: from a file to a leaderboard, and what is said on the way."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from rep4ex_bench.cli.main import cli
+from rep4ex_bench.errors import DataError, UsageError
+from rep4ex_bench.records.records import read_records
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    dose = rng.integers(0, 9, 6000).astype(float)
+    latent = 2 * dose + rng.normal(size=6000)
+    path = tmp_path / "trial 'A'.csv"
+    columns = {"dose": dose, "x_1": latent, "x_2": np.tanh(latent), "<y>": latent + 1}
+    pd.DataFrame(columns).to_csv(path, index=False)
+    return path
+
+
+def run(data, *more, hold_out="dose > 5"):
+    options = ["--actions", "dose", "--features", "x_*", "--outcome", "<y>", "--workers", "1"]
+    if hold_out:
+        options += ["--hold-out", hold_out]
+    return CliRunner().invoke(cli, ["run", "--data", str(data), *options, *more])
+
+
+def test_a_run_on_own_data(data, tmp_path):
+    methods = ["ols_on_actions", "constant_mean", "oracle_control_function"]
+    asked = [part for name in methods for part in ("--method", name)]
+    result = run(data, "--out", str(tmp_path / "out"), "--seeds", "2", "--json", *asked)
+    assert result.exit_code == 1, result.output  # the oracle has no oracle
+    assert "cannot be checked" in result.stderr
+    assert json.loads(result.stdout)["cells"] == 6
+    records = read_records(tmp_path / "out" / "records.parquet")
+    scored = records[records["metric"] == "nmse_outside"].set_index("method")["value"]
+    assert (scored["ols_on_actions"] < 0.02).all()  # E[Y | do(dose)] is linear
+    assert (scored["constant_mean"] > 1).all()
+    oracles = records[records["method"] == "oracle_control_function"]
+    assert set(oracles["status"]) == {"failed"}
+    assert oracles["error"].str.contains("observed data have no oracle").all()
+    assert set(records.loc[records["metric"] == "affine_r2", "status"]) == {"skipped"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "held-out rows" in page
+    again = run(data, "--out", str(tmp_path / "out"), "--seeds", "2", "--json", *asked)
+    assert json.loads(again.stdout)["reused"] == 6
+
+
+def test_a_plan_has_every_method_that_is_no_oracle(data):
+    result = run(data, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "rep4ex" in result.output
+    assert "oracle" not in result.output
+
+
+def test_what_is_missing_is_named(data):
+    result = run(data, hold_out=None)
+    assert isinstance(result.exception, UsageError)
+    assert "missing: --hold-out" in str(result.exception)
+    neither = CliRunner().invoke(cli, ["run"]).exception
+    assert "name a suite" in str(neither)
+    both = CliRunner().invoke(cli, ["run", "smoke", "--data", str(data)]).exception
+    assert "not both" in str(both)
+
+
+def test_bad_data_write_nothing(data, tmp_path):
+    result = run(data, "--out", str(tmp_path / "out"), hold_out="dose > 50")
+    assert isinstance(result.exception, DataError)
+    assert "names 0 of 6000 rows" in str(result.exception)
+    assert not (tmp_path / "out").exists()
