@@ -10,12 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import OracleRequiredError, UsageError
+from rep4ex_bench.errors import OracleRequiredError
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.scenario import Oracle
 
@@ -117,25 +115,3 @@ class OracleMethod(Method):
         self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
     ) -> FittedMethod:
         """Fit to training data and the oracle's knowledge; otherwise as `Method.fit`."""
-
-
-def resolve_device(device: str) -> torch.device:
-    """Return the torch device that a request means here.
-
-    Raises:
-        UsageError: an unknown name, or CUDA where there is none.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cpu":
-        return torch.device("cpu")
-    if device == "cuda":
-        if not torch.cuda.is_available():
-            raise UsageError("device 'cuda' was asked for, but torch sees no CUDA device here")
-        return torch.device("cuda")
-    raise UsageError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}")
-
-
-def to_float64(values: Tensor) -> FloatArray:
-    """Return a tensor as a float64 array on the CPU."""
-    return np.asarray(values.detach().to("cpu", torch.float64).numpy())

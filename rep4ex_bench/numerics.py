@@ -1,13 +1,15 @@
-"""Whitening: the affine map after which the training rows have mean 0 and covariance I."""
+"""What several rooms compute with: the device that is meant, float64 arrays, whitening."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.errors import DataError
+from rep4ex_bench.errors import DataError, UsageError
 
 # Directions whose standard deviation is below this share of the largest carry rounding, not code.
 _RELATIVE_FLOOR = 1e-6
@@ -15,7 +17,10 @@ _RELATIVE_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class Whitening:
-    """z -> (z - mean) @ matrix; directions in which the rows do not vary are dropped."""
+    """The affine map after which the training rows have mean 0 and covariance I.
+
+    z -> (z - mean) @ matrix; directions in which the rows do not vary are dropped.
+    """
 
     mean: FloatArray
     matrix: FloatArray
@@ -40,3 +45,25 @@ class Whitening:
     def apply(self, rows: FloatArray) -> FloatArray:
         """Return whitened rows (n, r), r <= d."""
         return np.asarray((rows - self.mean) @ self.matrix)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the torch device that a request means here.
+
+    Raises:
+        UsageError: an unknown name, or CUDA where there is none.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cpu":
+        return torch.device("cpu")
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise UsageError("device 'cuda' was asked for, but torch sees no CUDA device here")
+        return torch.device("cuda")
+    raise UsageError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}")
+
+
+def to_float64(values: Tensor) -> FloatArray:
+    """Return a tensor as a float64 array on the CPU."""
+    return np.asarray(values.detach().to("cpu", torch.float64).numpy())

@@ -1,6 +1,10 @@
-"""The import order of the packages, and the layout rules that keep installs clean."""
+"""The import order of packages and folders, and the layout rules that keep installs clean."""
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +15,9 @@ PACKAGES = {
     "rep4ex_bench": ROOT / "rep4ex_bench",
     "rep4ex_suites": ROOT / "suites" / "rep4ex_suites",
 }
-FORBIDDEN = {
-    "rep4ex_kernels": {"rep4ex_bench", "rep4ex_suites", "numpy", "pandas", "scipy", "sklearn"},
-    "rep4ex_bench": {"rep4ex_suites"},
-    "rep4ex_suites": set(),
-}
+# what would make the kernels slow to import, or tie them to versions
+NOT_IN_KERNELS = {"numpy", "pandas", "scipy", "sklearn"}
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 
 def imports(path):
@@ -26,20 +28,73 @@ def imports(path):
             yield (node.module or "").partition(".")[0]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_packages_import_only_what_stands_before_them(package):
-    files = list(PACKAGES[package].rglob("*.py"))
+def test_the_kernels_need_torch_only():
+    files = list(PACKAGES["rep4ex_kernels"].rglob("*.py"))
     assert files
-    wrong = [(f.name, name) for f in files for name in imports(f) if name in FORBIDDEN[package]]
+    wrong = [(f.name, name) for f in files for name in imports(f) if name in NOT_IN_KERNELS]
     # numba's own dependency, in the files that are only imported where numba is installed
     wrong = [(file, name) for file, name in wrong if not ("numba" in file and name == "numpy")]
     assert not wrong
 
 
-def test_the_checker_sees_a_forbidden_import(tmp_path):
-    bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    from rep4ex_bench.running.suite import Cell\n    return Cell\n")
-    assert "rep4ex_bench" in set(imports(bad))
+def lint(root):
+    """Hold the packages below a root to the contracts of `pyproject.toml`."""
+    paths = [str(root / folder) for folder in (".", "kernels", "suites")]
+    return subprocess.run(
+        [sys.executable, "-c", LINT, "--no-cache", "--no-logo", str(ROOT / "pyproject.toml")],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([*paths, *sys.path]), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_imports_go_downwards_between_packages_and_between_folders():
+    found = lint(ROOT)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "2 kept, 0 broken" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "named"),
+    [
+        (
+            "rep4ex_bench/metrics/evaluation.py",
+            "def f():\n    from rep4ex_bench.running import suite\n    return suite\n",
+            "No circle between folders, nor between files of a folder",
+        ),
+        (
+            "rep4ex_bench/boards/ranking/board.py",
+            "import rep4ex_bench.boards.report.page\n",
+            "No circle between folders, nor between files of a folder",
+        ),
+        (
+            "kernels/rep4ex_kernels/errors.py",
+            "import rep4ex_bench.errors\n",
+            "A package imports only what stands before it",
+        ),
+        (
+            "rep4ex_bench/data.py",
+            "import rep4ex_suites\n",
+            "A package imports only what stands before it",
+        ),
+    ],
+    ids=["rooms", "inner-rooms", "kernels", "suites"],
+)
+def test_a_wrong_import_is_found(tmp_path, file, line, named):
+    for package in PACKAGES.values():
+        shutil.copytree(
+            package,
+            tmp_path / package.relative_to(ROOT),
+            ignore=lambda folder, names: [n for n in names if n == "__pycache__"],
+        )
+    with (tmp_path / file).open("a") as stream:
+        stream.write(line)
+    found = lint(tmp_path)
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert f"{named} BROKEN" in found.stdout
+    assert "1 kept, 1 broken" in found.stdout
 
 
 def test_source_roots_are_no_packages():

@@ -9,4 +9,5 @@ scoring.py    claims against predictions against regenerated truth
 reveal.py     ranking seeds from hashes and a later public value
 verify.py     cells run again: identical, within tolerance, broken
 attacks/      known cheats, each with the defence that must catch it
+site/         the static site of all submissions
 """

@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rep4ex_bench.errors import BundleError
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.leaderboard.manifest import Manifest, read_manifest
 from rep4ex_bench.records.parquet import read_parquet
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA
-from rep4ex_bench.records.records import RECORD_SCHEMA, write_bytes
+from rep4ex_bench.records.records import RECORD_SCHEMA
 
 MANIFEST = "manifest.json"
 RECORDS, PREDICTIONS, SUITE = "records.parquet", "predictions.parquet", "suite.toml"

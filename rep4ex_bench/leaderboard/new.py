@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.records.records import write_bytes
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.registry import METHODS
 
 _FILES = {

@@ -25,6 +25,7 @@ import pyarrow as pa
 from scipy import stats
 
 from rep4ex_bench.errors import BundleError
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.leaderboard.bundle import Bundle
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
 from rep4ex_bench.leaderboard.scoring import (
@@ -33,16 +34,10 @@ from rep4ex_bench.leaderboard.scoring import (
     cell_name,
     score_bundle,
 )
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA, read_predictions
-from rep4ex_bench.records.records import (
-    RECORD_SCHEMA,
-    read_records,
-    records_table,
-    write_bytes,
-    write_table,
-)
+from rep4ex_bench.records.records import RECORD_SCHEMA, read_records, records_table, write_table
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.suite import Cell

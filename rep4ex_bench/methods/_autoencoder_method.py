@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.method import Method, resolve_device
+from rep4ex_bench.method import Method
 from rep4ex_bench.methods._two_stage import (
     Code,
     FittedTwoStage,
@@ -31,6 +31,7 @@ from rep4ex_bench.methods.training.penalty import Penalty
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.seeding import derive_seed
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, Method, Role, resolve_device, to_float64
+from rep4ex_bench.method import FittedMethod, Method, Role
+from rep4ex_bench.numerics import resolve_device, to_float64
 
 
 class FittedConstant(FittedMethod):

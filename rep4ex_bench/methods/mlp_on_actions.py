@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, Method, resolve_device, to_float64
+from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.methods.training.networks import Standardise, mlp
 from rep4ex_bench.methods.training.regression import train_regression
+from rep4ex_bench.numerics import resolve_device, to_float64
 from rep4ex_bench.seeding import torch_generator
 
 

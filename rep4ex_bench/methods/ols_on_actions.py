@@ -8,7 +8,8 @@ from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, Method, resolve_device, to_float64
+from rep4ex_bench.method import FittedMethod, Method
+from rep4ex_bench.numerics import resolve_device, to_float64
 
 
 class FittedOLS(FittedMethod):

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods._two_stage import Code, TwoStageMethod
 from rep4ex_bench.methods.second_stages.choice import DEFAULT
 from rep4ex_bench.methods.training.networks import Standardise
+from rep4ex_bench.numerics import to_float64
 
 
 class PCA(TwoStageMethod):

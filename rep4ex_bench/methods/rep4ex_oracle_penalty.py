@@ -13,13 +13,14 @@ from typing import ClassVar
 import torch
 
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.method import OracleMethod, resolve_device
+from rep4ex_bench.method import OracleMethod
 from rep4ex_bench.methods._autoencoder_method import certified_codes, check_training
 from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
 from rep4ex_bench.methods.second_stages.choice import DEFAULT, REGRESSORS
 from rep4ex_bench.methods.training.latent_loss import LatentLoss
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import train_stack
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.scenario import Oracle
 
 

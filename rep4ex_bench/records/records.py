@@ -1,25 +1,20 @@
 """The one record schema: tidy, one row per cell and metric value, Parquet in and out.
 
-Files are written atomically (temporary file, fsync, rename) and read as data only.
+Files are written atomically (`files.py`) and read as data only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
-import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rep4ex_bench.errors import OutputWriteError, RecordsError
+from rep4ex_bench.errors import RecordsError
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.records.parquet import read_parquet, texts_once, to_frame
 
 SCHEMA_VERSION = 3
@@ -165,14 +160,6 @@ def _upgraded(table: pa.Table, lacking: dict[str, float]) -> pa.Table:
     return table.select(RECORD_SCHEMA.names).replace_schema_metadata(RECORD_SCHEMA.metadata)
 
 
-@cache
-def _umask() -> int:
-    """Return the process's umask; there is no way to read it but to set it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a table atomically: after a crash there is the old file or the new one, whole.
 
@@ -188,51 +175,3 @@ def table_bytes(table: pa.Table) -> bytes:
     pq.write_table(table, sink)
     content: bytes = sink.getvalue().to_pybytes()
     return content
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write a file atomically; raises as `write_table`."""
-    with written_atomically(path) as stream:
-        stream.write(content)
-
-
-@contextlib.contextmanager
-def written_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Give a stream whose content becomes the file when the context ends without an exception.
-
-    Raises:
-        OutputWriteError: the disk is full or the folder is gone; an old file stays as it was.
-    """
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fchmod(stream.fileno(), 0o666 & ~_umask())  # mkstemp's files are the owner's alone
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        if not isinstance(error, OSError):
-            raise
-        raise OutputWriteError(
-            f"cannot write {path}: {error.strerror or error}. Finished cells are kept; make room "
-            "or mend the folder and run the same command again to go on"
-        ) from error
-
-
-def is_unfinished(file: Path) -> bool:
-    """Say whether a file is what a killed process left of one that it was writing."""
-    return re.fullmatch(r"\.[a-z]+\.(parquet|json|toml|html)\.\w{8}", file.name) is not None
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left of files that they were writing into a folder."""
-    for file in folder.glob(".*"):
-        if is_unfinished(file):
-            with contextlib.suppress(OSError):
-                file.unlink()

@@ -20,8 +20,9 @@ import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible
-from rep4ex_bench.method import FittedMethod, Method, OracleMethod, resolve_device
+from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.metrics.evaluation import Evaluation, MetricValue, evaluate
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import predictions_table
 from rep4ex_bench.records.records import Record

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from rep4ex_bench.errors import OutputFolderError
+from rep4ex_bench.files import is_unfinished, remove_unfinished, write_bytes, written_atomically
 from rep4ex_bench.records.predictions import (
     PREDICTION_SCHEMA,
     read_path_predictions,
@@ -34,14 +35,10 @@ from rep4ex_bench.records.records import (
     READABLE_SCHEMAS,
     RECORD_SCHEMA,
     SCHEMA_VERSION,
-    is_unfinished,
     read_records,
     read_records_table,
     records_table,
-    remove_unfinished,
-    write_bytes,
     write_table,
-    written_atomically,
 )
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.suite import Cell

@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.records import provenance
-from rep4ex_bench.records.records import write_bytes
 from rep4ex_bench.speed.sources import sources_hash
 
 _FOLDERS = {

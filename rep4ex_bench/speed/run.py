@@ -19,7 +19,7 @@ import cloudpickle
 import pandas as pd
 
 from rep4ex_bench.errors import ParameterError, UsageError
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records.records import read_records
 from rep4ex_bench.speed.errors import KernelRunError
 from rep4ex_bench.speed.estimates import TARGETS, estimate_records

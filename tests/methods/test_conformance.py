@@ -8,7 +8,7 @@ from rep4ex_bench import FittedMethod, Method, get_method
 from rep4ex_bench.conformance import CHECKS, conformance_tasks
 from rep4ex_bench.data import check_query_actions
 from rep4ex_bench.errors import ConformanceError
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.registry import METHODS
 
 # few steps: these tests are about the contract, `test_targets.py` is about the results

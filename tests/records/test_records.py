@@ -9,9 +9,10 @@ import pytest
 
 from rep4ex_bench import get_method, get_scenario
 from rep4ex_bench.errors import OutputWriteError, RecordsError
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.records.parquet import texts_once, to_frame
 from rep4ex_bench.records.predictions import read_predictions
-from rep4ex_bench.records.records import read_records, records_table, write_bytes, write_table
+from rep4ex_bench.records.records import read_records, records_table, write_table
 from rep4ex_bench.running.cell import failed_cell, run_cell
 from rep4ex_bench.running.suite import Cell
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from rep4ex_bench.files import is_unfinished
 from rep4ex_bench.records.predictions import read_predictions
-from rep4ex_bench.records.records import is_unfinished, read_records
+from rep4ex_bench.records.records import read_records
 from rep4ex_bench.running.runner import run_suite
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -20,7 +20,6 @@ from torch import Tensor
 from _judging import error_outside, r2
 from lambda_selection import GENERATORS
 from rep4ex_bench import get_scenario
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods.rep4ex import Rep4Ex
 from rep4ex_bench.methods.training.independence_loss import PENALTIES
 from rep4ex_bench.methods.training.latent_dimension import estimate_latent_dim
@@ -28,6 +27,7 @@ from rep4ex_bench.methods.training.networks import Standardise
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import train_stack
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
+from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.scenario import Task
 
 FIRST_SEED = 12_101

@@ -17,7 +17,7 @@ from rep4ex_bench.boards.report.figures import Figures
 from rep4ex_bench.boards.report.page import FIGURE_LIBRARIES, figure_scripts, page_context, template
 from rep4ex_bench.boards.report.ranking_section import reaches
 from rep4ex_bench.boards.report.strips import HEIGHT, WIDTH
-from rep4ex_bench.records.records import write_bytes
+from rep4ex_bench.files import write_bytes
 
 SIZE_LIMIT = 1_500_000
 # sizes of the figures, tried in this order until the page is small enough

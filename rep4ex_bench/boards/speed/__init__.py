@@ -1,4 +1,4 @@
-"""The speed board: what speed records come to, in the terminal and as one HTML file.
+"""The speed board: what speed records come to, as one HTML file.
 
 A function of records alone. Nothing is measured here, and no contender is known by name but the
 one that the others are compared with.

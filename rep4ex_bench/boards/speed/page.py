@@ -32,7 +32,7 @@ from rep4ex_bench.boards.speed.words import (
 )
 from rep4ex_bench.boards.speed.workloads import Workload, contender_rows
 from rep4ex_bench.boards.units import shown_bytes, shown_seconds
-from rep4ex_bench.records.records import write_bytes
+from rep4ex_bench.files import write_bytes
 
 _TITLE = "Speed of the kernels"
 _LONGEST_MESSAGE = 300  # in the table of a workload; the table of failures has all of it

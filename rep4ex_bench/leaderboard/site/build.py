@@ -9,6 +9,7 @@ from pathlib import Path
 from rep4ex_bench.boards.report.render import render_report
 from rep4ex_bench.boards.speed.page import render_speed_board
 from rep4ex_bench.errors import OutputFolderError, UsageError
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.leaderboard.site.entries import Entry, read_entries
 from rep4ex_bench.leaderboard.site.links import (
     Link,
@@ -25,7 +26,7 @@ from rep4ex_bench.leaderboard.site.pages import (
     submission_page,
 )
 from rep4ex_bench.leaderboard.site.rounds import rounds
-from rep4ex_bench.records.records import read_records, write_bytes
+from rep4ex_bench.records.records import read_records
 
 _MARKER = ".rep4ex-site"
 

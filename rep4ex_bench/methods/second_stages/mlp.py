@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor, FittedAdditive
 from rep4ex_bench.methods.training.networks import mlp
 from rep4ex_bench.methods.training.regression import train_regression
+from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.seeding import torch_generator
 
 _ROWS_AT_ONCE = 200_000

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods.training.invariance_test import linear_invariance_test
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
-from rep4ex_bench.numerics import Whitening
+from rep4ex_bench.numerics import Whitening, to_float64
 from rep4ex_kernels import residualize
 
 # Mahalanobis radius of the code's training support: this quantile over the training rows.

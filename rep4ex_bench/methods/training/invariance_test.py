@@ -18,8 +18,7 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.method import to_float64
-from rep4ex_bench.numerics import Whitening
+from rep4ex_bench.numerics import Whitening, to_float64
 from rep4ex_bench.seeding import numpy_generator
 from rep4ex_kernels import InvariancePenalty
 

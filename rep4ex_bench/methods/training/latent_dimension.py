@@ -17,8 +17,8 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods.training.networks import Standardise
+from rep4ex_bench.numerics import to_float64
 
 # The largest ratios come from outliers and from where the manifold is bent: a tenth is left out, as
 # the source does.

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.method import to_float64
 from rep4ex_bench.methods.training.autoencoders import Autoencoder
 from rep4ex_bench.methods.training.networks import Standardise
+from rep4ex_bench.numerics import to_float64
 
 
 @dataclass(frozen=True)

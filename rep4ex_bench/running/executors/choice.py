@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from rep4ex_bench.errors import UsageError
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.running.executors import Executor
 from rep4ex_bench.running.executors.local import LocalExecutor
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import cloudpickle
 
-from rep4ex_bench.method import resolve_device
+from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.running.cell import CellResult, failed_cell
 from rep4ex_bench.running.executors.machine import available_cores
 from rep4ex_bench.running.executors.worker_process import WorkerProcess

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from submitit.helpers import DelayedSubmission
 
-from rep4ex_bench.records.records import write_bytes
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.executors.remote_cells import Host, Parcel, results_of
 

@@ -1,4 +1,4 @@
-"""What the forker removes when its worker has gone without a word."""
+"""What the fork server removes when its worker has gone without a word."""
 
 import os
 
@@ -12,10 +12,10 @@ def test_only_a_scratch_folder_is_removed(tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
     (folder / "file").write_text("x")
-    forker = ForkServer([], confined=False)
-    connection = forker.start(0, str(folder))
-    assert forker.started() > 0
+    fork_server = ForkServer([], confined=False)
+    connection = fork_server.start(0, str(folder))
+    assert fork_server.started() > 0
     connection.close()
-    forker._control.close()  # as it ends with a worker that is killed
-    os.waitpid(forker.process, 0)
+    fork_server._control.close()  # as it ends with a worker that is killed
+    os.waitpid(fork_server.process, 0)
     assert folder.exists() == (not name.startswith(SCRATCH_PREFIX))
