@@ -1,17 +1,22 @@
-"""Where scenarios and methods are found by name: entry points, plus `register()`.
+"""Where scenarios, methods and metrics are found by name: entry points, plus `register()`.
 
-A package offers its own through the entry-point groups ``rep4ex_bench.scenarios`` and
-``rep4ex_bench.methods``; a script or notebook calls `register`. Entry points are loaded only when
-their name is asked for, so one broken plug-in does not hide the others.
+A package offers its own through the entry-point groups ``rep4ex_bench.scenarios``,
+``rep4ex_bench.methods`` and ``rep4ex_bench.metrics``; a script or notebook calls `register`. What
+this package has in a folder, one a file, needs no entry point: the file has the name. Nothing is
+loaded before its name is asked for, so one broken plug-in does not hide the others.
 """
 
 from __future__ import annotations
 
+import functools
+import pkgutil
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from rep4ex_bench.errors import UnknownNameError, UsageError
 from rep4ex_bench.method import Method
+from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised, build
 from rep4ex_bench.scenario import Scenario
 
@@ -21,14 +26,15 @@ T = TypeVar("T", bound=Parameterised)
 class Registry(Generic[T]):
     """Names of one kind of component, each exactly once."""
 
-    def __init__(self, kind: str, base: type[T], group: str) -> None:
+    def __init__(self, kind: str, base: type[T], group: str, folder: str = "") -> None:
         self.kind = kind
         self.base = base
         self.group = group
+        self.folder = folder
         self._registered: dict[str, type[T]] = {}
 
     def _entry_points(self) -> dict[str, EntryPoint]:
-        found: dict[str, EntryPoint] = {}
+        found = self._files()
         for point in entry_points(group=self.group):
             earlier = found.setdefault(point.name, point)
             if earlier.value != point.value:
@@ -37,6 +43,19 @@ class Registry(Generic[T]):
                     f"{point.value}: uninstall one package or rename its entry point"
                 )
         return found
+
+    @functools.cached_property
+    def _own_files(self) -> tuple[str, ...]:
+        if not self.folder:
+            return ()
+        modules = pkgutil.iter_modules(import_module(self.folder).__path__)
+        return tuple(one.name for one in modules if not one.name.startswith("_"))
+
+    def _files(self) -> dict[str, EntryPoint]:
+        """Return the files of the folder as entry points of their names."""
+        return {
+            name: EntryPoint(name, f"{self.folder}.{name}", self.group) for name in self._own_files
+        }
 
     def names(self) -> list[str]:
         """Return all known names, sorted."""
@@ -81,7 +100,7 @@ class Registry(Generic[T]):
         if point is None:
             raise UnknownNameError(self.kind, name, self.names())
         try:
-            cls = point.load()
+            cls = self._class_of(point)
         except Exception as error:
             raise UsageError(
                 f"{self.kind} {name!r} ({point.value}) cannot be imported: {error!r}"
@@ -97,19 +116,37 @@ class Registry(Generic[T]):
             )
         return cls
 
+    def _class_of(self, point: EntryPoint) -> Any:
+        """Return what an entry point names; of a file, the class whose name is the file's."""
+        found = point.load()
+        if point.attr:
+            return found
+        classes = [
+            one
+            for one in vars(found).values()
+            if isinstance(one, type) and getattr(one, "name", None) == point.name
+        ]
+        if len(classes) != 1:
+            raise UsageError(f"the file must hold one class with name = {point.name!r}")
+        return classes[0]
+
 
 SCENARIOS: Registry[Scenario] = Registry("scenario", Scenario, "rep4ex_bench.scenarios")
 METHODS: Registry[Method] = Registry("method", Method, "rep4ex_bench.methods")
+METRICS: Registry[Metric] = Registry(
+    "metric", Metric, "rep4ex_bench.metrics", folder="rep4ex_bench.metrics"
+)
 
 
 def register(cls: type[Any]) -> type[Any]:
-    """Register a `Method` or `Scenario` subclass for this process; usable as a decorator.
+    """Register a `Method`, `Scenario` or `Metric` subclass for this process; usable as a decorator.
 
     Raises:
-        UsageError: neither a method nor a scenario, or its name is taken.
+        UsageError: none of these, or its name is taken.
     """
-    if isinstance(cls, type) and issubclass(cls, Scenario):
-        return SCENARIOS.register(cls)
+    for registry in (SCENARIOS, METRICS):
+        if isinstance(cls, type) and issubclass(cls, registry.base):
+            return registry.register(cls)
     return METHODS.register(cls)
 
 
@@ -131,3 +168,13 @@ def get_method(name: str, /, **parameters: Any) -> Method:
         ParameterError: a parameter outside its domain.
     """
     return build(METHODS.get(name), parameters)
+
+
+@functools.cache  # of names that are found: no other class can take them
+def get_metric(name: str, /) -> Metric:
+    """Return a metric by name.
+
+    Raises:
+        UnknownNameError: unknown metric.
+    """
+    return build(METRICS.get(name), {})

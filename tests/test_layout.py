@@ -60,7 +60,7 @@ def test_imports_go_downwards_between_packages_and_between_folders():
     ("file", "line", "named"),
     [
         (
-            "rep4ex_bench/metrics/evaluation.py",
+            "rep4ex_bench/evaluation.py",
             "def f():\n    from rep4ex_bench.running import suite\n    return suite\n",
             "No circle between folders, nor between files of a folder",
         ),
@@ -80,7 +80,7 @@ def test_imports_go_downwards_between_packages_and_between_folders():
             "A package imports only what stands before it",
         ),
     ],
-    ids=["rooms", "inner-rooms", "kernels", "suites"],
+    ids=["folders", "inner-folders", "kernels", "suites"],
 )
 def test_a_wrong_import_is_found(tmp_path, file, line, named):
     for package in PACKAGES.values():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,9 @@ from rep4ex_bench.boards.intervals import median_interval
 from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
 from rep4ex_bench.boards.ranking.scores import log_ratio
 from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
+from rep4ex_bench.metric import Metric
+from rep4ex_bench.registry import METRICS
 
-# Quantities of which less is better: how they are called, the metric, and what becomes of it.
-_Transform = Callable[[pd.Series], pd.Series]
-_ERRORS: dict[str, tuple[str, _Transform]] = {
-    "nmse_outside": ("nmse_outside", lambda values: values),
-    "nmse_inside": ("nmse_inside", lambda values: values),
-    "1 - affine_r2": ("affine_r2", lambda values: 1 - values),
-    "1 - affine_r2_do": ("affine_r2_do", lambda values: 1 - values),
-}
 _COSTS = ("process_seconds", "fit_seconds")
 
 
@@ -36,12 +30,13 @@ def accuracy_changes(
     """
     found: list[Change] = []
     one, two = _cells(before), _cells(after)
+    metrics = _scalars(before, after)
     for key in sorted(set(one) | set(two)):
         if key not in one or key not in two:
             run = "A" if key in one else "B"
             found.append(Change(*key, "cells", verdict=APART, note=f"only in run {run}"))
             continue
-        found += _of_method(key, one[key], two[key], least, with_costs)
+        found += _of_method(key, one[key], two[key], metrics, least, with_costs)
     return found
 
 
@@ -51,7 +46,12 @@ def _cells(records: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
 
 
 def _of_method(
-    key: tuple[str, str], a: pd.DataFrame, b: pd.DataFrame, least: float, with_costs: bool
+    key: tuple[str, str],
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    metrics: list[type[Metric]],
+    least: float,
+    with_costs: bool,
 ) -> Iterator[Change]:
     seeds = sorted(set(a["seed"]) & set(b["seed"]))
     if not seeds:
@@ -68,9 +68,9 @@ def _of_method(
             verdict=REGRESSION if failed[1] - failed[0] else IMPROVEMENT,
             note=f"seeds {sorted(failed[0] ^ failed[1])}",
         )
-    for quantity, (metric, transform) in _ERRORS.items():
-        one, two = transform(_values(a, metric)), transform(_values(b, metric))
-        yield from _paired(key, quantity, one, two, least)
+    for metric in metrics:
+        one, two = (_errors(rows, metric) for rows in (a, b))
+        yield from _paired(key, metric.error_name(), one, two, least)
     for quantity in _COSTS if with_costs else ():
         yield from _paired(key, quantity, _seconds(a, quantity), _seconds(b, quantity), least)
 
@@ -79,9 +79,19 @@ def _failed(rows: pd.DataFrame) -> set[int]:
     return {int(seed) for seed in rows[~rows["status"].isin(["ok", "skipped"])]["seed"]}
 
 
-def _values(rows: pd.DataFrame, metric: str) -> pd.Series:
-    good = rows[(rows["metric"] == metric) & (rows["status"] == "ok") & rows["at"].isna()]
-    return good.groupby("seed")["value"].max()
+def _scalars(a: pd.DataFrame, b: pd.DataFrame) -> list[type[Metric]]:
+    """Return the scalar metrics of two runs that are known here, in the order of their records."""
+    known = set(METRICS.names())
+    names = dict.fromkeys([*a["metric"].unique(), *b["metric"].unique()])
+    found = [METRICS.get(name) for name in names if name in known]
+    return [metric for metric in found if not metric.axis]
+
+
+def _errors(rows: pd.DataFrame, metric: type[Metric]) -> pd.Series:
+    """Return how far a metric's values are from the best, by seed."""
+    of_metric = (rows["metric"] == metric.name) & (rows["status"] == "ok") & rows["at"].isna()
+    values = rows[of_metric].groupby("seed")["value"].max()
+    return values if metric.best == 0 else (metric.best - values).abs()
 
 
 def _seconds(rows: pd.DataFrame, quantity: str) -> pd.Series:

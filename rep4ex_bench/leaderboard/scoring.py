@@ -15,16 +15,15 @@ import numpy as np
 import pandas as pd
 
 from rep4ex_bench.errors import BundleError, DataError
+from rep4ex_bench.evaluation import evaluate, from_predictions
 from rep4ex_bench.leaderboard.bundle import Bundle
 from rep4ex_bench.leaderboard.packaged import bundle_method
 from rep4ex_bench.method import FittedMethod
-from rep4ex_bench.metrics.evaluation import METRICS, Evaluation, MetricValue, evaluate
-from rep4ex_bench.registry import get_scenario
+from rep4ex_bench.metric import Evaluation, MetricValue
+from rep4ex_bench.registry import METRICS, get_scenario
 from rep4ex_bench.running.suite import Cell, Suite, canonical_parameters
 from rep4ex_bench.scenario import Task
 
-# Metrics that are functions of predictions and truth alone; the others need the fitted method.
-FROM_PREDICTIONS = ("nmse_outside", "nmse_inside", "nmse_by_distance")
 # Sums on another processor differ in the last digits; a claim may not differ in more.
 RELATIVE = 1e-6
 ABSOLUTE = 1e-9
@@ -65,7 +64,7 @@ def bundle_suite(bundle: Bundle, seeds: Iterable[int] | None = None) -> Suite:
         if entry.label in scenarios:
             raise BundleError(f"two scenarios of the bundle are called {entry.label!r}")
         scenarios[entry.label] = scenario
-    if unknown := set(manifest.suite.metrics) - set(METRICS):
+    if unknown := set(manifest.suite.metrics) - set(METRICS.names()):
         raise BundleError(f"unknown metrics in the bundle: {', '.join(sorted(unknown))}")
     chosen = tuple(manifest.seeds if seeds is None else seeds)
     if len(set(chosen)) != len(chosen):
@@ -157,7 +156,7 @@ def _score(
 
 def recompute(cell: Cell, task: Task, prediction: np.ndarray) -> list[MetricValue]:
     """Return the metrics of a cell that predictions and truth alone determine."""
-    asked = [metric for metric in cell.metrics if metric in FROM_PREDICTIONS]
+    asked = from_predictions(cell.metrics)
     return evaluate(Evaluation(task, _NoMethod(), prediction, 0), asked)
 
 
@@ -205,7 +204,7 @@ def _wrong_predictions(task: Task, rows: pd.DataFrame, predicted: pd.DataFrame) 
     if not np.allclose(truth, task.truth.values, rtol=RELATIVE, atol=ABSOLUTE):
         return "it states another truth than its seed gives"
     if not np.isfinite(predicted["prediction"]).all():
-        claimed = rows.loc[rows["metric"].isin(FROM_PREDICTIONS), "status"]
+        claimed = rows.loc[rows["metric"].isin(from_predictions(rows["metric"].unique())), "status"]
         if (claimed == "ok").any():
             return "it claims errors although some of its predictions are not finite"
     return ""
@@ -231,6 +230,6 @@ def _wrong_claims(rows: pd.DataFrame, values: list[MetricValue]) -> list[str]:
             faults.append(
                 f"it claims {name} = {number:.6g}, its predictions give {value.value:.6g}"
             )
-    left = [metric for metric, _ in claimed if metric in FROM_PREDICTIONS]
+    left = from_predictions(metric for metric, _ in claimed)
     faults += [f"it claims a {metric} that its queries do not have" for metric in left]
     return faults

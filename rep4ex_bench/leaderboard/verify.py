@@ -25,15 +25,11 @@ import pyarrow as pa
 from scipy import stats
 
 from rep4ex_bench.errors import BundleError
+from rep4ex_bench.evaluation import from_predictions
 from rep4ex_bench.files import write_bytes
 from rep4ex_bench.leaderboard.bundle import Bundle
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
-from rep4ex_bench.leaderboard.scoring import (
-    FROM_PREDICTIONS,
-    bundle_suite,
-    cell_name,
-    score_bundle,
-)
+from rep4ex_bench.leaderboard.scoring import bundle_suite, cell_name, score_bundle
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA, read_predictions
@@ -256,10 +252,11 @@ def _compare(cell: Cell, claims: _Claims, result: CellResult) -> tuple[State, st
 def _with_other_metrics(state: State, rows: pd.DataFrame, again: pd.DataFrame) -> tuple[State, str]:
     """Compare the values that need the fitted method, which predictions say nothing about."""
     columns = ["metric", "status", "value"]
-    claimed = rows.loc[~rows["metric"].isin(FROM_PREDICTIONS), columns].set_index("metric")
-    for metric, status, value in again.loc[
-        ~again["metric"].isin(FROM_PREDICTIONS), columns
-    ].itertuples(index=False):
+    known = from_predictions(again["metric"].unique())
+    claimed = rows.loc[~rows["metric"].isin(known), columns].set_index("metric")
+    for metric, status, value in again.loc[~again["metric"].isin(known), columns].itertuples(
+        index=False
+    ):
         old_status, old = claimed.loc[metric, "status"], float(claimed.loc[metric, "value"])
         if status != old_status or (
             status == "ok" and not math.isclose(value, old, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

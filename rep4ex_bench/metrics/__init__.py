@@ -1,1 +1,1 @@
-"""Metrics: what a fitted method's answers are worth, against truth that it never saw."""
+"""Metrics, one a file: what a fitted method's answers are worth, against truth it never saw."""

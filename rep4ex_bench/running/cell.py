@@ -20,8 +20,9 @@ import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible
+from rep4ex_bench.evaluation import evaluate
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
-from rep4ex_bench.metrics.evaluation import Evaluation, MetricValue, evaluate
+from rep4ex_bench.metric import Evaluation, MetricValue
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import predictions_table
@@ -196,7 +197,7 @@ def _finish(
         prediction = _predict(task, fitted, known, memory)
         values = evaluate(
             Evaluation(task, fitted, prediction, derive_seed(cell.seed, "evaluation")),
-            list(cell.metrics),
+            cell.judges or cell.metrics,
         )
         predictions = predictions_table(cell.key, task, prediction)
     except Exception as error:

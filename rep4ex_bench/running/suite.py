@@ -5,7 +5,7 @@
     protocol_version = 1
     seeds = 3                      # 0, 1, 2; or a list
     timeout_seconds = 120          # per cell
-    metrics = ["nmse_outside"]     # default: all
+    metrics = ["nmse_outside"]     # default: `evaluation.DEFAULT_METRICS`
     [resources]                    # of a cell, see `resources.py`; may be left out
     memory_gigabytes = 4
     [[scenarios]]
@@ -35,10 +35,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
+from rep4ex_bench.evaluation import DEFAULT_METRICS
 from rep4ex_bench.method import Method
-from rep4ex_bench.metrics.evaluation import METRICS
+from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import get_method, get_scenario
+from rep4ex_bench.registry import get_method, get_metric, get_scenario
 from rep4ex_bench.running.resources import ONE_CORE, Resources
 from rep4ex_bench.scenario import Scenario
 
@@ -61,7 +62,7 @@ class _SuiteFile(BaseModel):
     protocol_version: int = Field(1, ge=1)
     seeds: Annotated[int, Field(ge=1, le=1_000_000)] | list[int] = 5
     timeout_seconds: float | int = Field(600.0, gt=0, le=86_400)
-    metrics: list[str] = Field(default_factory=lambda: list(METRICS), min_length=1)
+    metrics: list[str] = Field(default_factory=lambda: list(DEFAULT_METRICS), min_length=1)
     resources: Resources = ONE_CORE
     scenarios: list[_Entry] = Field(min_length=1)
     methods: list[_Entry] = Field(min_length=1)
@@ -69,7 +70,11 @@ class _SuiteFile(BaseModel):
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit of work. `key` hashes all that can change its numbers, and nothing else."""
+    """One unit of work. `key` hashes all that can change its numbers, and nothing else.
+
+    `judges` are the metrics themselves, where they were looked up already: a worker process knows
+    those of this package and of installed ones by their names, not those of a script.
+    """
 
     suite: str
     protocol_version: int
@@ -82,6 +87,7 @@ class Cell:
     timeout_seconds: float
     key: str
     resources: Resources = ONE_CORE
+    judges: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class Suite:
         # identities are looked up once: a plan may have 100,000 cells
         scenarios = [(label, one, _identity(one)) for label, one in self.scenarios.items()]
         methods = [(label, one, _identity(one)) for label, one in self.methods.items()]
+        judges = tuple(get_metric(name) for name in self.metrics)
         common = {"protocol_version": self.protocol_version, "metrics": sorted(self.metrics)}
         return [
             Cell(
@@ -121,6 +128,7 @@ class Suite:
                 self.timeout_seconds,
                 _key(common | {"scenario": of_scenario, "method": of_method, "seed": seed}),
                 self.resources,
+                judges,
             )
             for seed in self.seeds
             for scenario_label, scenario, of_scenario in scenarios
@@ -234,8 +242,7 @@ def parse_suite(text: str, source: str) -> Suite:
     except ValidationError as error:
         raise SuiteError(_explain(error, text, source)) from error
     for metric in content.metrics:
-        if metric not in METRICS:
-            raise UnknownNameError("metric", metric, METRICS)
+        get_metric(metric)
     seeds = range(content.seeds) if isinstance(content.seeds, int) else content.seeds
     if not seeds or len(set(seeds)) != len(seeds):
         raise SuiteError(f"{source}: seeds must be a number or a list without repeats, got {seeds}")

@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from rep4ex_bench.accuracy import affine_r2, normalised_mse
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.metrics.errors_and_r2 import affine_r2, normalised_mse
 
 RNG = np.random.default_rng()
 

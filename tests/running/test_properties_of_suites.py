@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rep4ex_bench.errors import Rep4ExBenchError, UnknownNameError
-from rep4ex_bench.metrics.evaluation import METRICS
 from rep4ex_bench.parameters import build
-from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.registry import METHODS, METRICS, SCENARIOS
 from rep4ex_bench.running.suite import canonical_parameters, parse_suite
 
 scalars = st.one_of(
@@ -71,7 +70,7 @@ documents = st.fixed_dictionaries(
         "seeds": st.one_of(st.integers(-3, 50), st.lists(st.integers(), max_size=4), scalars),
         "timeout_seconds": scalars | small,
         "protocol_version": scalars | small,
-        "metrics": st.lists(st.sampled_from([*METRICS, "x"]), max_size=3),
+        "metrics": st.lists(st.sampled_from([*METRICS.names(), "x"]), max_size=3),
         "resources": st.dictionaries(
             st.sampled_from(["cpus", "gpus", "memory_gigabytes", "x"]), scalars | small, max_size=3
         ),

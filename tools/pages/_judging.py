@@ -8,8 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rep4ex_bench.accuracy import affine_r2, normalised_mse
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.metrics.errors_and_r2 import affine_r2, normalised_mse
 from rep4ex_bench.scenario import Task
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from rep4ex_bench.metrics.evaluation import Evaluation, evaluate
+from rep4ex_bench.evaluation import evaluate
+from rep4ex_bench.metric import Evaluation
 from rep4ex_bench.running.executors.worker import warm_up
 from rep4ex_bench.running.isolation.fork_server import ForkServer
 from rep4ex_bench.running.runner import run_suite

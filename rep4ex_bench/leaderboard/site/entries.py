@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rep4ex_bench.accuracy import normalised_mse
 from rep4ex_bench.boards.ranking.scores import METRIC
 from rep4ex_bench.errors import BundleError, Rep4ExBenchError
 from rep4ex_bench.leaderboard.bundle import read_bundle
 from rep4ex_bench.leaderboard.manifest import Manifest
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
 from rep4ex_bench.leaderboard.scoring import RELATIVE
-from rep4ex_bench.metrics.errors_and_r2 import normalised_mse
 from rep4ex_bench.records.predictions import read_predictions
 from rep4ex_bench.records.records import read_records
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rep4ex_bench import get_method, get_scenario
+from rep4ex_bench.accuracy import affine_r2
 from rep4ex_bench.errors import DataError, ParameterError
 from rep4ex_bench.methods.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.methods.training.autoencoders.invertible import complete_basis
@@ -13,7 +14,6 @@ from rep4ex_bench.methods.training.latent_loss import LatentLoss
 from rep4ex_bench.methods.training.linear_code import linear_code
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import train_stack
-from rep4ex_bench.metrics.errors_and_r2 import affine_r2
 from rep4ex_bench.seeding import torch_generator
 from rep4ex_kernels import energy_distance
 

@@ -7,9 +7,9 @@ from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 
 from rep4ex_bench import TrainingData, get_method, get_scenario
+from rep4ex_bench.accuracy import affine_r2
 from rep4ex_bench.methods.training.linear_code import linear_code
 from rep4ex_bench.methods.training.networks import Standardise
-from rep4ex_bench.metrics.errors_and_r2 import affine_r2
 
 
 def standardised(rows):

@@ -1,9 +1,7 @@
-"""Metrics: pure functions of predictions and truth, or of a code and the true latents.
+"""Formulas of accuracy: pure functions of predictions and truth, or of a code and the true latents.
 
-    nmse       = mean (prediction - truth)^2 / var(truth)     over the same queries
-    affine_r2  = 1 - |Z - [1, phi] B|^2 / |Z - mean Z|^2      B by least squares
-
-Which queries, latents and actions they are applied to is decided in `evaluation.py`.
+nmse       = mean (prediction - truth)^2 / var(truth)     over the same queries
+affine_r2  = 1 - |Z - [1, phi] B|^2 / |Z - mean Z|^2      B by least squares
 """
 
 from __future__ import annotations
