@@ -36,7 +36,7 @@ from rep4ex_bench.running.run_folder import default_folder
 from rep4ex_bench.running.runner import rebuild_report, run_suite
 from rep4ex_bench.running.until_decided import MOST_SEEDS, decision_text, run_until_decided
 from rep4ex_bench.speed.estimates import TARGETS
-from rep4ex_bench.speed.ops import OPS
+from rep4ex_bench.speed.ops import OPS, reasons
 from rep4ex_bench.speed.run import run_kernels
 
 
@@ -216,7 +216,7 @@ def kernels(
         estimates=estimates,
     )
     page = run.folder / "speed.html"
-    write_speed_board(page, run.records)
+    write_speed_board(page, run.records, reasons=reasons())
     if as_json:
         click.echo(kernels_json(run))
     else:

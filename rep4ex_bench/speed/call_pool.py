@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rep4ex_bench.speed.inputs import Tensors, make_constants, make_inputs
+from rep4ex_bench.speed.inputs import make_constants, make_inputs
+from rep4ex_bench.speed.problem import Tensors
 from rep4ex_bench.speed.reference import reference
 from rep4ex_bench.speed.workload import Workload
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from rep4ex_bench.running.peak_memory import PeakMemory
-from rep4ex_bench.speed.inputs import Tensors
 from rep4ex_bench.speed.outputs import Consumed, consume
+from rep4ex_bench.speed.problem import Tensors
 
 Step = Callable[..., Sequence[Any]]
 _FLUSH_BYTES = 1 << 28  # more than any L2 cache

@@ -34,7 +34,7 @@ class KernelImplementation(Parameterised, ABC):
         version: raised when a change may move times or results.
         requires: distributions that it needs besides torch; where one is missing, its rows say so.
         install: what to tell pip then; the extra ``bench`` by default.
-        ops, dtypes, directions, devices: what it offers.
+        ops, dtypes, directions, devices: what it offers; every op by default.
         batched: whether it takes a leading batch dimension.
         compiles_for_long: its first call takes many seconds; `--quick` leaves it out.
         allocates_with_torch: whether torch's count of CUDA memory sees what it allocates.

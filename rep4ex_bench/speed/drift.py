@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.speed.clock import Step
-from rep4ex_bench.speed.inputs import Tensors
+from rep4ex_bench.speed.problem import Tensors
 
 _SIDE = 384
 _POWERS = 8

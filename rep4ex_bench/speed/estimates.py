@@ -1,12 +1,8 @@
 """What the cost model expects of a GPU that is not here: estimates, never ranked with measurements.
 
 The Triton kernels of a workload are compiled for a target and read by `rep4ex_kernels.offline`; its
-predicted time of a pair is multiplied by the pairs that the launches visit:
-
-    mmr_penalty             n^2, for each chunk of 32 columns of the representation
-    mmd2, energy_distance   (2 n)^2, likewise for each chunk of d + 1 columns
-
-A shape that no case has is without an estimate, and so is hsic, whose passes differ by form.
+predicted time of a pair is multiplied by the pairs that the launches visit (`Op.launches`). An op
+without launches is without an estimate, and so is a shape that no case has.
 Launches, transfers, preparation and the second stage of reductions are not in it, so where less
 than ten microseconds are predicted there is no estimate: those would take longer.
 """
@@ -16,8 +12,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
-import itertools
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,11 +24,6 @@ if TYPE_CHECKING:
     from rep4ex_kernels.offline.case import Case
 
 TARGETS = ("sm_80", "sm_90", "sm_100")
-_WIDEST = 64  # features of the split form
-_NARROWEST = 16
-_CHUNK, _MANY_ACTIONS = 32, 32  # columns of weights in one product; half for so many actions
-_FLAT, _FLAT_TERMS = 2, 4  # distances of so few features are summed without weights
-_SEVERAL = {True: "split squared", False: "split one by one"}
 _SHORTEST = 1e-5
 
 
@@ -48,8 +37,8 @@ def estimated_seconds(workload: Workload, target: str) -> float | None:
         raise UsageError("estimates need triton; pip install 'rep4ex-bench[triton]'")
     if workload.dtype != "float32":
         return None
-    launches = [(name, pairs) for name, pairs in _launches(workload) if _case(name, target)]
-    each = [pairs * _picoseconds(name, target) * 1e-12 for name, pairs in launches]
+    known = [launch for launch in workload.spec.launches(workload) if _case(launch[0], target)]
+    each = [pairs * _picoseconds(name, target) * 1e-12 for name, pairs in known]
     seconds = workload.batch * sum(each)
     return seconds if seconds >= _SHORTEST else None
 
@@ -63,41 +52,6 @@ def estimate_records(workloads: Sequence[Workload], target: str, facts: RunFacts
         if seconds is not None:
             found.append(estimate_record(on_gpu, target, seconds, facts))
     return found
-
-
-def _launches(workload: Workload) -> list[tuple[str, float]]:
-    """Names of the compiled cases, and the pairs that each visits, for one problem."""
-    n, k, d = workload.n, workload.k, workload.d
-    if workload.op == "mmr_penalty":
-        per_chunk = _CHUNK if k < _MANY_ACTIONS else _CHUNK // 2
-        terms = _power(2 * min(d, per_chunk))
-        return [(f"mmr {_form(k)} W={terms} precise", n**2 * math.ceil(d / per_chunk))]
-    if workload.op not in ("mmd2", "energy_distance"):
-        return []
-    pairs = (2 * n) ** 2
-    terms = _power(2 * min(d + 1, _CHUNK))
-    chunks = math.ceil((d + 1) / _CHUNK)
-    if workload.op == "energy_distance":
-        if d <= _FLAT:
-            return [(f"energy direct d={d} W={_FLAT_TERMS} precise", pairs)]
-        return [(f"energy {_form(d)} W={terms} precise", pairs * chunks)]
-    kind = "mmd gaussian"
-    form = _form(d)
-    if len(workload.bandwidths) > 1:
-        doubled = all(b == 2 * a for a, b in itertools.pairwise(sorted(workload.bandwidths)))
-        kind, form = "mmd gaussians", form.replace("split", _SEVERAL[doubled])
-    return [(f"{kind} {form} W={terms} precise", pairs * chunks)]
-
-
-def _form(features: int) -> str:
-    """The form of the distances: one product of a padded width, or differences."""
-    width = _power(3 * features + 4)
-    return f"split K={width}" if features <= _WIDEST else "direct k=any"
-
-
-def _power(value: int) -> int:
-    """The smallest power of two that is at least 16 and the value."""
-    return max(_NARROWEST, 1 << (value - 1).bit_length())
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 All are standard normal up to what makes the value differ from zero by more than the noise: the
 representation is a smooth nonlinear function of the actions plus noise, y is shifted against x, and
 in HSIC it depends on x. The strength of that is drawn for every call, so that no call's value is
-that of another.
+that of another. What an op makes of the draws is said by its object (`Op.tensors`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.seeding import torch_generator
+from rep4ex_bench.speed.problem import Tensors
 from rep4ex_bench.speed.workload import Workload
-
-Tensors = tuple[Tensor, ...]
 
 
 def make_constants(workload: Workload, seed: int) -> Tensors:
@@ -35,18 +34,8 @@ def make_inputs(workload: Workload, constants: Tensors, seed: int, *call: int | 
     strength = float(0.5 + torch.rand((), generator=generator, dtype=torch.float64))
     first = _normal(workload, seed, "first", *call, columns=_first_columns(workload))
     second = _normal(workload, seed, "second", *call, columns=workload.d)
-    if workload.op in ("mmd2", "energy_distance"):
-        tensors: Tensors = (first, second + 0.4 * strength)
-    elif workload.op == "hsic":
-        tensors = (first, second + strength * _bent(first, workload.d))
-    else:
-        actions = constants[0].cpu() if constants else first
-        representation = second + strength * (actions.sum(-1, True) + _bent(actions, workload.d))
-        tensors = {
-            "residualize": (representation, actions, second.flip(-2)),
-            "mmr_penalty": (representation, actions),
-            "invariance_penalty": (representation,),
-        }[workload.op]
+    on_cpu = tuple(constant.cpu() for constant in constants)
+    tensors = workload.spec.tensors(workload, on_cpu, first, second, strength)
     return _on_device(tensors, workload)
 
 
@@ -66,12 +55,6 @@ def _normal(workload: Workload, seed: int, *name: int | str, columns: int) -> Te
     leading = (workload.batch,) if workload.batch > 1 else ()
     shape = (*leading, workload.n, columns)
     return torch.randn(shape, generator=torch_generator(seed, *name), dtype=workload.torch_dtype)
-
-
-def _bent(actions: Tensor, d: int) -> Tensor:
-    """A smooth function of the actions (..., d) that no linear one comes near."""
-    phases = torch.arange(d, dtype=actions.dtype)
-    return torch.cos(actions.mean(-1, keepdim=True) * actions.shape[-1] ** 0.5 + phases)
 
 
 def _on_device(tensors: Tensors, workload: Workload) -> Tensors:

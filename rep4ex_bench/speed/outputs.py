@@ -16,11 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rep4ex_bench.speed.inputs import Tensors
+from rep4ex_bench.speed.problem import Tensors
 from rep4ex_bench.speed.workload import Workload
-
-# Relative errors that count as right: value, gradient.
-TOLERANCES = {"float32": (1e-4, 1e-3), "float64": (1e-8, 1e-7)}
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,9 @@ def judge(workload: Workload, consumed: Consumed, expected: Tensors) -> Verdict:
         difference = tensor.to(right.device, torch.float64) - right
         errors.append(float(difference.norm() / right.norm().clamp_min(1e-300)))
     verdict = Verdict(errors[0], max(errors[1:], default=math.nan))
+    tolerances = workload.spec.tolerances[workload.dtype]
     for name, limit, found in zip(
-        ("value", "gradient"), TOLERANCES[workload.dtype], (errors[:1], errors[1:]), strict=True
+        ("value", "gradient"), tolerances, (errors[:1], errors[1:]), strict=True
     ):
         if not all(error <= limit for error in found):  # a NaN is not below the limit either
             listing = ", ".join(f"{error:.1e}" for error in found)

@@ -5,44 +5,29 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 
-import torch
-from scipy.special import gammaincinv
-
 from rep4ex_bench.errors import ParameterError, UnknownNameError
 from rep4ex_bench.speed.ops import OPS, Op
+from rep4ex_bench.speed.problem import (
+    BACKWARD,
+    DEVICES,
+    DIRECTIONS,
+    DTYPES,
+    FORWARD,
+    Problem,
+    Size,
+)
 
-FORWARD = "forward"
-BACKWARD = "forward+backward"
-DIRECTIONS = (FORWARD, BACKWARD)
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-DEVICES = ("cpu", "cuda")
+__all__ = ["BACKWARD", "DEVICES", "DIRECTIONS", "DTYPES", "FORWARD", "Workload", "make_workload"]
 
 
 @dataclass(frozen=True)
-class Workload:
-    """What a contender is asked to compute.
+class Workload(Problem):
+    """What a contender is asked to compute: a problem of an op of `OPS` that was checked.
 
-    Attributes:
-        op: a name of `OPS`.
-        n: rows of each sample.
-        k: columns of the actions (of x in HSIC); 0 where the op has no actions.
-        d: columns of the representation or of each sample.
-        batch: problems in one call.
-        dtype: "float32" or "float64".
-        direction: "forward" or "forward+backward".
-        device: "cpu" or "cuda".
-        bandwidths: of the kernel (one of x and one of y for HSIC); empty where the op has none.
+    Raises:
+        UnknownNameError: no such op.
+        ParameterError: a size, name or bandwidth outside its domain.
     """
-
-    op: str
-    n: int
-    k: int
-    d: int
-    batch: int = 1
-    dtype: str = "float32"
-    direction: str = BACKWARD
-    device: str = "cpu"
-    bandwidths: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.op not in OPS:
@@ -68,42 +53,20 @@ class Workload:
 
     @property
     def spec(self) -> Op:
-        """The op's description."""
+        """All that is known of the op."""
         return OPS[self.op]
 
     @property
-    def needs_gradient(self) -> bool:
-        """Whether the gradient is asked for."""
-        return self.direction == BACKWARD
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """The dtype of every tensor."""
-        return DTYPES[self.dtype]
-
-    @property
     def pairs(self) -> int:
-        """Kernel evaluations of the formula as written; 0 for `residualize`, which has none.
-
-        n^2 for the penalties, n^2 + n^2 + n^2 for the three means of two samples, times the number
-        of bandwidths, n^2 for each of the two kernels of HSIC; times the batch.
-        """
-        of_a_problem = {
-            "residualize": 0,
-            "mmr_penalty": self.n**2,
-            "invariance_penalty": self.n**2,
-            "mmd2": 3 * self.n**2 * len(self.bandwidths),
-            "energy_distance": 3 * self.n**2,
-            "hsic": 2 * self.n**2,
-        }
-        return self.batch * of_a_problem[self.op]
+        """Kernel evaluations of the formula as written, over the batch; 0 where it has none."""
+        return self.batch * self.spec.pairs(self)
 
     @property
     def label(self) -> str:
         """One line that no other workload has."""
         width = f"k={self.k} d={self.d}" if self.spec.has_actions else f"d={self.d}"
         # bandwidths that follow from the shape alone need not be said
-        named = self.bandwidths != default_bandwidths(self.op, self.k, self.d)
+        named = self.bandwidths != self.spec.default_bandwidths(self.k, self.d)
         h = f" h={','.join(f'{h:g}' for h in self.bandwidths)}" if named else ""
         return (
             f"{self.op} n={self.n} {width} batch={self.batch}{h} {self.dtype} {self.direction} "
@@ -119,23 +82,6 @@ class Workload:
     def on(self, device: str) -> Workload:
         """The same on another device."""
         return replace(self, device=device)
-
-
-def median_distance(columns: int) -> float:
-    """Median distance of two points of the standard normal distribution, two digits.
-
-    The squared distance is 2 chi^2 with as many degrees of freedom as columns.
-    """
-    return round(float((4 * gammaincinv(columns / 2, 0.5)) ** 0.5), 2)
-
-
-def default_bandwidths(op: str, k: int, d: int) -> tuple[float, ...]:
-    """Bandwidths that a user of the median rule would have, from the shape alone."""
-    if op in ("mmr_penalty", "invariance_penalty"):
-        return (median_distance(k),)
-    if op == "hsic":
-        return (median_distance(k), median_distance(d))
-    return (median_distance(d),) if op == "mmd2" else ()
 
 
 def make_workload(
@@ -155,5 +101,12 @@ def make_workload(
     Raises:
         UsageError: an unknown name or a size outside its domain.
     """
-    h = default_bandwidths(op, k, d) if bandwidths is None else bandwidths
+    if op not in OPS:
+        raise UnknownNameError("op", op, OPS)
+    h = OPS[op].default_bandwidths(k, d) if bandwidths is None else bandwidths
     return Workload(op, n, k, d, batch, dtype, direction, device, h)
+
+
+def of_size(op: Op, size: Size) -> Workload:
+    """Return the workload of an op at one of its sizes, on the CPU; raises as `make_workload`."""
+    return make_workload(op.name, **vars(size))

@@ -18,7 +18,7 @@ def test_launches_are_cases_of_the_gate(target):
     known = set()
     for shapes in SHAPES:
         for workload in workloads(shapes, "cuda"):
-            for name, _ in estimates._launches(workload):
+            for name, _ in workload.spec.launches(workload):
                 assert names.count(name) <= 1, (workload.label, name)
                 if name in names:
                     known.add(workload.op)

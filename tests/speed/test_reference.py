@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from rep4ex_bench.speed import reference as tiled
 from rep4ex_bench.speed.inputs import make_constants, make_inputs
+from rep4ex_bench.speed.ops import _penalty, _reference
+from rep4ex_bench.speed.reference import reference
 from rep4ex_bench.speed.smooth_reference import smooth_kernel_product
 from rep4ex_bench.speed.workload import FORWARD, make_workload
 from rep4ex_kernels.energy.reference import energy_distance
@@ -49,10 +50,10 @@ def by_autograd(workload, constants, inputs):
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.label)
 def test_it_is_the_formula_and_its_gradient(workload, monkeypatch):
-    monkeypatch.setattr(tiled, "_TILE", 37 * 5)  # eight tiles of rows, the last one short
+    monkeypatch.setattr(_reference, "_TILE", 37 * 5)  # eight tiles of rows, the last one short
     constants = make_constants(workload, 0)
     inputs = make_inputs(workload, constants, 0, 1)
-    found = tiled.reference(workload, constants, inputs)
+    found = reference(workload, constants, inputs)
     expected = by_autograd(workload, constants, inputs)
     assert len(found) == len(expected) == 1 + len(workload.spec.differentiable)
     for mine, right in zip(found, expected, strict=True):
@@ -62,17 +63,17 @@ def test_it_is_the_formula_and_its_gradient(workload, monkeypatch):
 def test_batches_are_problems_of_their_own():
     workload = make_workload("hsic", 20, 2, 3, batch=3)
     inputs = make_inputs(workload, (), 0, 1)
-    value, gradient, _ = tiled.reference(workload, (), inputs)
+    value, gradient, _ = reference(workload, (), inputs)
     one = make_workload("hsic", 20, 2, 3)
     for b in range(3):
-        alone = tiled.reference(one, (), tuple(tensor[b] for tensor in inputs))
+        alone = reference(one, (), tuple(tensor[b] for tensor in inputs))
         torch.testing.assert_close(value[b], alone[0])
         torch.testing.assert_close(gradient[b], alone[1])
 
 
 def test_forward_has_the_value_alone():
     workload = make_workload("mmd2", 20, direction=FORWARD)
-    assert len(tiled.reference(workload, (), make_inputs(workload, (), 0, 1))) == 1
+    assert len(reference(workload, (), make_inputs(workload, (), 0, 1))) == 1
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -89,10 +90,10 @@ def test_the_penalty_of_many_rows_takes_the_smooth_product(monkeypatch):
     workload = make_workload("invariance_penalty", 300, 1, 2)
     constants = make_constants(workload, 0)
     inputs = make_inputs(workload, constants, 0, 1)
-    expected = tiled.reference(workload, constants, inputs)
-    monkeypatch.setattr(tiled, "SMOOTH_ROWS", 300)
-    monkeypatch.setattr(tiled, "_tiles", None)  # nobody makes tiles then
-    for mine, right in zip(tiled.reference(workload, constants, inputs), expected, strict=True):
+    expected = reference(workload, constants, inputs)
+    monkeypatch.setattr(_penalty, "SMOOTH_ROWS", 300)
+    monkeypatch.setattr(_penalty, "tiles", None)  # nobody makes tiles then
+    for mine, right in zip(reference(workload, constants, inputs), expected, strict=True):
         assert float((mine - right).norm() / right.norm()) < 1e-10
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,10 @@ class Board:
 
 
 def render_speed_board(
-    records: pd.DataFrame, title: str = _TITLE, reference: str = REFERENCE
+    records: pd.DataFrame,
+    title: str = _TITLE,
+    reference: str = REFERENCE,
+    reasons: Mapping[str, str] | None = None,
 ) -> str:
     """Return the speed board as one HTML file that works without a network.
 
@@ -85,6 +89,7 @@ def render_speed_board(
         records: of a run of kernel measurements; may be empty.
         title: of the page.
         reference: label of the contender that speed-ups refer to.
+        reasons: as of `behind`.
 
     Raises:
         RecordsError: records of something else.
@@ -100,7 +105,7 @@ def render_speed_board(
         "ops": _ops(summary, looks),
         "overview": overview(summary.table).to_dict("records"),
         "failures": failures(summary.table),
-        "behind": behind(summary.table),
+        "behind": behind(summary.table, reasons),
         "scaling_rows": scaling_table(summary).to_dict("records"),
         "looks": looks,
         "estimates": _estimates(summary),
@@ -121,7 +126,11 @@ def render_speed_board(
 
 
 def write_speed_board(
-    path: Path, records: pd.DataFrame, title: str = _TITLE, reference: str = REFERENCE
+    path: Path,
+    records: pd.DataFrame,
+    title: str = _TITLE,
+    reference: str = REFERENCE,
+    reasons: Mapping[str, str] | None = None,
 ) -> None:
     """Write the speed board atomically; arguments as of `render_speed_board`.
 
@@ -129,7 +138,8 @@ def write_speed_board(
         RecordsError: records of something else.
         OutputWriteError: the disk is full or the folder cannot be written.
     """
-    write_bytes(render_speed_board(records, title, reference).encode(errors="replace"), path)
+    page = render_speed_board(records, title, reference, reasons)
+    write_bytes(page.encode(errors="replace"), path)
 
 
 def _ops(summary: SpeedSummary, looks: dict[str, Appearance]) -> list[tuple[str, list[Board]]]:

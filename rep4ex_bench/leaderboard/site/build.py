@@ -27,6 +27,7 @@ from rep4ex_bench.leaderboard.site.pages import (
 )
 from rep4ex_bench.leaderboard.site.rounds import rounds
 from rep4ex_bench.records.records import read_records
+from rep4ex_bench.speed.ops import reasons
 
 _MARKER = ".rep4ex-site"
 
@@ -69,7 +70,8 @@ def _pages(board: Path) -> dict[str, str]:
     speed = []
     for folder in sorted(path for path in (board / "speed").glob("*") if path.is_dir()):
         link = Link(f"speed/{slug(folder.name)}.html", folder.name)
-        pages[link.href] = render_speed_board(read_records(folder / "records.parquet"), folder.name)
+        records = read_records(folder / "records.parquet")
+        pages[link.href] = render_speed_board(records, folder.name, reasons=reasons())
         speed.append(link)
     pages["index.html"] = index_page(entries, found, speed)
     for one in found:

@@ -14,8 +14,8 @@ from rep4ex_bench.speed.workload import Workload
 def autograd_step(workload: Workload, value_of: Callable[..., Tensor]) -> Step:
     """Return the step of a function of the op's inputs that returns its value.
 
-    For `residualize` the value is the residual, which the last input, the cotangent, is pulled
-    back through; the function does not get it.
+    Where the op has a cotangent, it is the last input and is pulled back through the value; the
+    function does not get it.
     """
     differentiable = workload.spec.differentiable
 
@@ -30,17 +30,17 @@ def autograd_step(workload: Workload, value_of: Callable[..., Tensor]) -> Step:
         gradients = torch.autograd.grad(value.sum(), [leaves[p] for p in differentiable])
         return (value.detach(), *gradients)
 
-    def forward_of_residual(representation: Tensor, actions: Tensor, _: Tensor) -> Sequence[Tensor]:
-        return (value_of(representation, actions),)
+    def forward_without_cotangent(*inputs: Tensor) -> Sequence[Tensor]:
+        return (value_of(*inputs[:-1]),)
 
-    def both_of_residual(
-        representation: Tensor, actions: Tensor, cotangent: Tensor
-    ) -> Sequence[Tensor]:
-        leaf = representation.detach().requires_grad_()
-        residual = value_of(leaf, actions)
-        (gradient,) = torch.autograd.grad(residual, leaf, cotangent)
-        return residual.detach(), gradient
+    def both_by_cotangent(*inputs: Tensor) -> Sequence[Tensor]:
+        leaves = list(inputs[:-1])
+        for position in differentiable:
+            leaves[position] = inputs[position].detach().requires_grad_()
+        value = value_of(*leaves)
+        gradients = torch.autograd.grad(value, [leaves[p] for p in differentiable], inputs[-1])
+        return (value.detach(), *gradients)
 
-    if workload.op == "residualize":
-        return both_of_residual if workload.needs_gradient else forward_of_residual
+    if workload.spec.has_cotangent:
+        return both_by_cotangent if workload.needs_gradient else forward_without_cotangent
     return both if workload.needs_gradient else forward

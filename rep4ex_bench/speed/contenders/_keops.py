@@ -7,21 +7,14 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contenders._by_op import ByOp
 from rep4ex_bench.speed.workload import Workload
 
 
-class KeOps(KernelImplementation):
+class KeOps(ByOp):
     """Sums over pairs by PyKeOps, which compiles every formula at its first use."""
 
     requires: ClassVar[tuple[str, ...]] = ("pykeops",)
-    ops: ClassVar[tuple[str, ...]] = (
-        "mmr_penalty",
-        "invariance_penalty",
-        "mmd2",
-        "energy_distance",
-        "hsic",
-    )
     compiles_for_long: ClassVar[bool] = True
     allocates_with_torch: ClassVar[bool] = False
 

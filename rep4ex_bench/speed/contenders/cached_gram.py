@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step
-from rep4ex_bench.speed.contenders._naive import gaussian, least_squares
+from rep4ex_bench.speed.naive import gaussian, least_squares
 from rep4ex_bench.speed.workload import Workload
 
 

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
+from rep4ex_bench.speed.contenders._by_op import ByOp
 from rep4ex_bench.speed.workload import Workload
 
 
-class GeomlossTensorized(KernelImplementation):
+class GeomlossTensorized(ByOp):
     """SamplesLoss with whole n x n matrices in torch; several bandwidths are several losses."""
 
     name = "geomloss_tensorized"
     requires: ClassVar[tuple[str, ...]] = ("geomloss",)
-    ops: ClassVar[tuple[str, ...]] = ("mmd2", "energy_distance")
     backend_name: ClassVar[str] = "tensorized"
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step."""
         SamplesLoss = importlib.import_module("geomloss").SamplesLoss
-        if workload.op == "mmd2":
-            options = [{"loss": "gaussian", "blur": h} for h in workload.bandwidths]
-        else:
-            options = [{"loss": "energy"}]
+        options = self.method_of(workload)(workload)
         losses = [SamplesLoss(**one, backend=self.backend_name) for one in options]
 
         def value(x: Tensor, y: Tensor) -> Tensor:
@@ -34,6 +31,14 @@ class GeomlossTensorized(KernelImplementation):
             return sum(terms[1:], terms[0]) * (2 / len(terms))
 
         return autograd_step(workload, value)
+
+    def mmd2(self, workload: Workload) -> list[dict[str, Any]]:
+        """Options of the losses: one a bandwidth."""
+        return [{"loss": "gaussian", "blur": h} for h in workload.bandwidths]
+
+    def energy_distance(self, workload: Workload) -> list[dict[str, Any]]:
+        """Options of the one loss."""
+        return [{"loss": "energy"}]
 
     def backend(self, workload: Workload) -> str:
         """Name geomloss' backend."""

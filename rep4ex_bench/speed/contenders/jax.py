@@ -9,12 +9,16 @@ from typing import Any
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step, UnsupportedWorkloadError
+from rep4ex_bench.speed.contender import Step, UnsupportedWorkloadError
+from rep4ex_bench.speed.contenders._by_op import ByOp
 from rep4ex_bench.speed.workload import Workload
 
 
-class JAX(KernelImplementation):
-    """`jax.jit(jax.value_and_grad(...))` of the formula as written."""
+class JAX(ByOp):
+    """`jax.jit(jax.value_and_grad(...))` of the formula as written.
+
+    The methods named as ops take `jax.numpy`, the bandwidths, then the inputs and the constants.
+    """
 
     name = "jax"
     requires = ("jax", "jaxlib")
@@ -43,23 +47,64 @@ class JAX(KernelImplementation):
 
         return step
 
+    @staticmethod
+    def residualize(np: Any, h: Any, phi: Any, a: Any, cotangent: Any) -> Any:
+        """The residual."""
+        return _residual(np, phi, a)
+
+    @staticmethod
+    def mmr_penalty(np: Any, h: Any, phi: Any, a: Any) -> Any:
+        """MMR penalty (...)."""
+        r = _residual(np, phi, a)
+        return (_gaussian(np, a, a, h[0]) * (r @ np.swapaxes(r, -1, -2))).mean((-2, -1))
+
+    invariance_penalty = mmr_penalty  # the actions come last in either
+
+    @staticmethod
+    def mmd2(np: Any, h: Any, x: Any, y: Any) -> Any:
+        """MMD^2 (...)."""
+
+        def mean(p: Any, q: Any) -> Any:
+            return sum(_gaussian(np, p, q, one).mean((-2, -1)) for one in h) / len(h)
+
+        return mean(x, x) + mean(y, y) - 2 * mean(x, y)
+
+    @staticmethod
+    def energy_distance(np: Any, h: Any, x: Any, y: Any) -> Any:
+        """Energy distance (...)."""
+
+        def mean(p: Any, q: Any) -> Any:
+            squares = ((p[..., :, None, :] - q[..., None, :, :]) ** 2).sum(-1)
+            zero = squares == 0  # the root has no derivative there
+            return np.where(zero, 0, np.sqrt(np.where(zero, 1, squares))).mean((-2, -1))
+
+        return 2 * mean(x, y) - mean(x, x) - mean(y, y)
+
+    @staticmethod
+    def hsic(np: Any, h: Any, x: Any, y: Any) -> Any:
+        """Biased HSIC (...)."""
+        K, L = _gaussian(np, x, x, h[0]), _gaussian(np, y, y, h[1])
+        centred = K - K.mean(-2, keepdims=True) - K.mean(-1, keepdims=True)
+        centred = centred + K.mean((-2, -1), keepdims=True)
+        return (centred * L).mean((-2, -1))
+
 
 @functools.cache
 def _jitted(workload: Workload) -> Callable[..., Any]:
     jax = importlib.import_module("jax")
-    value = functools.partial(_VALUES[workload.op], jax.numpy, workload.bandwidths)
+    value = functools.partial(JAX().method_of(workload), jax.numpy, workload.bandwidths)
     jitted: Callable[..., Any]
     jitted = jax.jit(_both(jax, workload, value) if workload.needs_gradient else value)
     return jitted
 
 
 def _both(jax: Any, workload: Workload, value: Callable[..., Any]) -> Callable[..., Any]:
-    """Value and gradients; of the residual, the cotangent pulled back."""
+    """Value and gradients; where there is a cotangent, what it is pulled back to."""
     positions = workload.spec.differentiable
 
-    def residual(phi: Any, actions: Any, cotangent: Any) -> Any:
-        result, pull = jax.vjp(lambda x: value(x, actions, cotangent), phi)
-        return (result, *pull(cotangent))
+    def by_cotangent(first: Any, *others: Any) -> Any:
+        result, pull = jax.vjp(lambda x: value(x, *others), first)
+        return (result, *pull(others[-1]))
 
     def scalar(*tensors: Any) -> Any:
         def total(*tensors: Any) -> Any:
@@ -69,10 +114,10 @@ def _both(jax: Any, workload: Workload, value: Callable[..., Any]) -> Callable[.
         (_, values), gradients = jax.value_and_grad(total, positions, has_aux=True)(*tensors)
         return (values, *gradients)
 
-    return residual if workload.op == "residualize" else scalar
+    return by_cotangent if workload.spec.has_cotangent else scalar
 
 
-def _residual(np: Any, h: Any, phi: Any, a: Any, cotangent: Any = None) -> Any:
+def _residual(np: Any, phi: Any, a: Any) -> Any:
     """By QR, which XLA differentiates and batches; its lstsq takes one problem."""
     Q, _ = np.linalg.qr(np.concatenate([np.ones_like(a[..., :1]), a], -1))
     return phi - Q @ (np.swapaxes(Q, -1, -2) @ phi)
@@ -85,41 +130,3 @@ def _squares(np: Any, x: Any, y: Any) -> Any:
 
 def _gaussian(np: Any, x: Any, y: Any, h: float) -> Any:
     return np.exp(_squares(np, x, y) / (-2 * h * h))
-
-
-def _penalty(np: Any, h: Any, phi: Any, a: Any) -> Any:
-    r = _residual(np, h, phi, a)
-    return (_gaussian(np, a, a, h[0]) * (r @ np.swapaxes(r, -1, -2))).mean((-2, -1))
-
-
-def _mmd(np: Any, h: Any, x: Any, y: Any) -> Any:
-    def mean(p: Any, q: Any) -> Any:
-        return sum(_gaussian(np, p, q, one).mean((-2, -1)) for one in h) / len(h)
-
-    return mean(x, x) + mean(y, y) - 2 * mean(x, y)
-
-
-def _energy(np: Any, h: Any, x: Any, y: Any) -> Any:
-    def mean(p: Any, q: Any) -> Any:
-        squares = ((p[..., :, None, :] - q[..., None, :, :]) ** 2).sum(-1)
-        zero = squares == 0  # the root has no derivative there
-        return np.where(zero, 0, np.sqrt(np.where(zero, 1, squares))).mean((-2, -1))
-
-    return 2 * mean(x, y) - mean(x, x) - mean(y, y)
-
-
-def _hsic(np: Any, h: Any, x: Any, y: Any) -> Any:
-    K, L = _gaussian(np, x, x, h[0]), _gaussian(np, y, y, h[1])
-    centred = K - K.mean(-2, keepdims=True) - K.mean(-1, keepdims=True)
-    centred = centred + K.mean((-2, -1), keepdims=True)
-    return (centred * L).mean((-2, -1))
-
-
-_VALUES: dict[str, Callable[..., Any]] = {
-    "residualize": _residual,
-    "mmr_penalty": _penalty,
-    "invariance_penalty": _penalty,
-    "mmd2": _mmd,
-    "energy_distance": _energy,
-    "hsic": _hsic,
-}

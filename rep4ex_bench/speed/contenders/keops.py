@@ -10,7 +10,7 @@ from torch import Tensor
 from rep4ex_bench.speed.contender import Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.contenders._keops import KeOps, lazy_gaussian, lazy_squares
-from rep4ex_bench.speed.contenders._naive import Residual, least_squares
+from rep4ex_bench.speed.naive import Residual, least_squares
 from rep4ex_bench.speed.workload import Workload
 
 
@@ -21,22 +21,30 @@ class PlainKeOps(KeOps):
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step; KeOps compiles when it is first called."""
-        return autograd_step(workload, _value(workload, *constants))
+        return autograd_step(workload, self.method_of(workload)(workload, *constants))
 
+    def mmr_penalty(self, workload: Workload) -> Callable[..., Tensor]:
+        """One product with the symbolic kernel."""
+        h, residual = workload.bandwidths[0], least_squares(workload.device)
+        return lambda phi, a: _penalty(phi, a, h, residual)
 
-def _value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
-    h, residual = workload.bandwidths, least_squares(workload.device)
-    if workload.op == "mmr_penalty":
-        return lambda phi, a: _penalty(phi, a, h[0], residual)
-    if workload.op == "invariance_penalty":
-        return lambda phi: _penalty(phi, constants[0], h[0], residual)
-    if workload.op == "mmd2":
-        return _two_samples(
-            lambda x, y: [lazy_gaussian(x, y, one) for one in h],
-        )
-    if workload.op == "energy_distance":
+    def invariance_penalty(self, workload: Workload, actions: Tensor) -> Callable[..., Tensor]:
+        """The same with the actions known beforehand, of which it makes nothing."""
+        h, residual = workload.bandwidths[0], least_squares(workload.device)
+        return lambda phi: _penalty(phi, actions, h, residual)
+
+    def mmd2(self, workload: Workload) -> Callable[..., Tensor]:
+        """Three sums a bandwidth."""
+        h = workload.bandwidths
+        return _two_samples(lambda x, y: [lazy_gaussian(x, y, one) for one in h])
+
+    def energy_distance(self, workload: Workload) -> Callable[..., Tensor]:
+        """Three sums of roots."""
         return _two_samples(lambda x, y: [-(lazy_squares(x, y).sqrt())])
-    return lambda x, y: _hsic(x, y, *h)
+
+    def hsic(self, workload: Workload) -> Callable[..., Tensor]:
+        """Row sums of both kernels and of their product."""
+        return lambda x, y: _hsic(x, y, *workload.bandwidths)
 
 
 def _penalty(phi: Tensor, a: Tensor, h: float, residual: Residual) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import Step
 from rep4ex_bench.speed.contenders._keops import KeOps, lazy, lazy_gaussian, lazy_squares
-from rep4ex_bench.speed.contenders._naive import Residual, least_squares
+from rep4ex_bench.speed.naive import Residual, least_squares
 from rep4ex_bench.speed.workload import BACKWARD, Workload
 
 
@@ -21,26 +21,41 @@ class FusedKeOps(KeOps):
     """Value and gradient from the same reductions."""
 
     name = "keops_fused"
-    ops = ("mmr_penalty", "invariance_penalty", "mmd2", "energy_distance", "hsic")
     directions = (BACKWARD,)
     batched = False
 
     def unsupported(self, workload: Workload) -> str | None:
         """One Gaussian only: fusing several is a kernel of its own."""
-        if len(workload.bandwidths) > 1 and workload.op == "mmd2":
+        if len(workload.bandwidths) > 1 and workload.spec.bandwidths is None:
             return "does not offer several bandwidths"
         return super().unsupported(workload)
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step; KeOps compiles when it is first called."""
-        h, residual = workload.bandwidths, least_squares(workload.device)
-        if workload.op == "mmr_penalty":
-            return lambda phi, a: _penalty(phi, a, h[0], residual)
-        if workload.op == "invariance_penalty":
-            return lambda phi: _penalty(phi, constants[0], h[0], residual)
-        if workload.op == "hsic":
-            return lambda x, y: _hsic(x, y, *h)
-        return lambda x, y: _two_samples(x, y, h[0] if h else None)
+        step: Step = self.method_of(workload)(workload, *constants)
+        return step
+
+    def mmr_penalty(self, workload: Workload) -> Step:
+        """One product with the symbolic kernel gives both."""
+        h, residual = workload.bandwidths[0], least_squares(workload.device)
+        return lambda phi, a: _penalty(phi, a, h, residual)
+
+    def invariance_penalty(self, workload: Workload, actions: Tensor) -> Step:
+        """The same with the actions known beforehand, of which it makes nothing."""
+        h, residual = workload.bandwidths[0], least_squares(workload.device)
+        return lambda phi: _penalty(phi, actions, h, residual)
+
+    def mmd2(self, workload: Workload) -> Step:
+        """One reduction for each pair of samples."""
+        return lambda x, y: _two_samples(x, y, workload.bandwidths[0])
+
+    def energy_distance(self, workload: Workload) -> Step:
+        """Likewise, by roots."""
+        return lambda x, y: _two_samples(x, y, None)
+
+    def hsic(self, workload: Workload) -> Step:
+        """Two reductions: row means, then everything else."""
+        return lambda x, y: _hsic(x, y, *workload.bandwidths)
 
 
 def _penalty(phi: Tensor, a: Tensor, h: float, residual: Residual) -> Sequence[Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
-from rep4ex_bench.speed.contenders._naive import residual_by_lstsq, residual_by_qr, with_ones
+from rep4ex_bench.speed.naive import residual_by_lstsq, residual_by_qr, with_ones
 from rep4ex_bench.speed.workload import Workload
 
 

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
-from rep4ex_bench.speed.contenders._naive import naive_value
 from rep4ex_bench.speed.workload import Workload
 
 
@@ -17,4 +16,4 @@ class NaiveTorch(KernelImplementation):
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step."""
-        return autograd_step(workload, naive_value(workload, *constants))
+        return autograd_step(workload, workload.spec.naive(workload, *constants))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -9,17 +10,14 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step, UnsupportedWorkloadError
 from rep4ex_bench.speed.contenders._autograd import autograd_step
+from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.workload import Workload
-from rep4ex_kernels import (
-    InvariancePenalty,
-    energy_distance,
-    hsic,
-    mmd2,
-    mmr_penalty,
-    residualize,
-)
+from rep4ex_kernels import InvariancePenalty
 
-_PAIR_OPS = ("mmr_penalty", "mmd2", "energy_distance", "hsic")
+
+def _with(backend: str) -> tuple[str, ...]:
+    """Names of the ops whose path can be forced to a backend."""
+    return tuple(op.name for op in OPS.values() if backend in op.backends)
 
 
 class Rep4ExAuto(KernelImplementation):
@@ -41,22 +39,7 @@ class Rep4ExAuto(KernelImplementation):
         return self.forced or "auto"
 
     def _value(self, workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
-        h, name = workload.bandwidths, self.forced
-        if workload.op == "residualize":
-            return lambda phi, a: residualize(phi, a, backend=name)[0]
-        if workload.op == "mmr_penalty":
-            return lambda phi, a: mmr_penalty(phi, a, h[0], backend=name)
-        if workload.op == "invariance_penalty":
-            fitted = self._fit(workload, constants[0])
-            return lambda phi: fitted(phi, backend=name)
-        if workload.op == "mmd2":
-            return lambda x, y: mmd2(x, y, bandwidths=h, backend=name)
-        if workload.op == "energy_distance":
-            return lambda x, y: energy_distance(x, y, backend=name)
-        return lambda x, y: hsic(x, y, h[0], h[1], backend=name)
-
-    def _fit(self, workload: Workload, actions: Tensor) -> InvariancePenalty:
-        return InvariancePenalty.fit(actions, workload.bandwidths[0])
+        return workload.spec.public(workload, *constants, backend=self.forced)
 
 
 class Rep4ExTorch(Rep4ExAuto):
@@ -64,6 +47,7 @@ class Rep4ExTorch(Rep4ExAuto):
 
     name = "rep4ex_torch"
     forced = "torch"
+    ops = _with("torch")
 
 
 class Rep4ExNumba(Rep4ExAuto):
@@ -73,7 +57,7 @@ class Rep4ExNumba(Rep4ExAuto):
     requires = ("numba",)
     install = "rep4ex-bench[numba]"
     forced = "numba"
-    ops = (*_PAIR_OPS, "residualize", "invariance_penalty")
+    ops = _with("numba")
     dtypes = ("float32",)
     devices = ("cpu",)
 
@@ -85,7 +69,7 @@ class Rep4ExTriton(Rep4ExAuto):
     requires = ("triton",)
     install = "rep4ex-bench[triton]"
     forced = "triton"
-    ops = (*_PAIR_OPS, "residualize")
+    ops = _with("triton")
     dtypes = ("float32",)
     devices = ("cuda",)
 
@@ -95,6 +79,13 @@ class _OneFit(Rep4ExAuto):
 
     ops = ("invariance_penalty",)
     batched = False
+
+    def _value(self, workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
+        return self._fit(workload, constants[0])
+
+    @abstractmethod
+    def _fit(self, workload: Workload, actions: Tensor) -> InvariancePenalty:
+        """Fit by the path."""
 
 
 class Rep4ExFactorised(_OneFit):

@@ -11,13 +11,14 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Step
+from rep4ex_bench.speed.contenders._by_op import ByOp
 from rep4ex_bench.speed.workload import FORWARD, Workload
 
 Array = np.ndarray[Any, Any]
 
 
-class ScikitLearn(KernelImplementation):
+class ScikitLearn(ByOp):
     """The formula in NumPy on scikit-learn's building blocks."""
 
     name = "scikit_learn"
@@ -28,23 +29,33 @@ class ScikitLearn(KernelImplementation):
 
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step."""
-        value = _value(workload, *(constant.numpy() for constant in constants))
+        value = self.method_of(workload)(workload, *(constant.numpy() for constant in constants))
         return lambda *inputs: (value(*(tensor.numpy() for tensor in inputs)),)
 
-
-def _value(workload: Workload, *constants: Array) -> Callable[..., Any]:
-    h = workload.bandwidths
-    if workload.op == "residualize":
+    def residualize(self, workload: Workload) -> Callable[..., Any]:
+        """`LinearRegression`; no use for the cotangent."""
         return lambda phi, a, _: _residual(phi, a)
-    if workload.op == "mmr_penalty":
-        return lambda phi, a: _penalty(phi, a, h[0])
-    if workload.op == "invariance_penalty":
-        return lambda phi: _penalty(phi, constants[0], h[0])
-    if workload.op == "hsic":
-        return lambda x, y: _hsic(x, y, *h)
-    if workload.op == "energy_distance":
+
+    def mmr_penalty(self, workload: Workload) -> Callable[..., Any]:
+        """`rbf_kernel` times the residual."""
+        return lambda phi, a: _penalty(phi, a, workload.bandwidths[0])
+
+    def invariance_penalty(self, workload: Workload, actions: Array) -> Callable[..., Any]:
+        """The same with the actions known beforehand, of which it makes nothing."""
+        return lambda phi: _penalty(phi, actions, workload.bandwidths[0])
+
+    def mmd2(self, workload: Workload) -> Callable[..., Any]:
+        """Three times `rbf_kernel` a bandwidth."""
+        kernels = [functools.partial(_gaussian, h=h) for h in workload.bandwidths]
+        return lambda x, y: np.mean([_two_samples(x, y, kernel) for kernel in kernels])
+
+    def energy_distance(self, workload: Workload) -> Callable[..., Any]:
+        """Three times `euclidean_distances`."""
         return lambda x, y: _two_samples(x, y, lambda p, q: -euclidean_distances(p, q))
-    return lambda x, y: np.mean([_two_samples(x, y, functools.partial(_gaussian, h=o)) for o in h])
+
+    def hsic(self, workload: Workload) -> Callable[..., Any]:
+        """Two times `rbf_kernel`, one centred."""
+        return lambda x, y: _hsic(x, y, *workload.bandwidths)
 
 
 def _gaussian(x: Array, y: Array, h: float) -> Array:

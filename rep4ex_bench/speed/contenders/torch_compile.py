@@ -7,7 +7,6 @@ from torch import Tensor
 
 from rep4ex_bench.speed.contender import KernelImplementation, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
-from rep4ex_bench.speed.contenders._naive import naive_value
 from rep4ex_bench.speed.workload import Workload
 
 _MOST_SHAPES = 1000  # a process meets more shapes than torch's limit, made for training loops
@@ -22,7 +21,7 @@ class TorchCompile(KernelImplementation):
     def prepare(self, workload: Workload, *constants: Tensor) -> Step:
         """Return the step."""
         torch._dynamo.config.recompile_limit = _MOST_SHAPES
-        compiled = torch.compile(naive_value(workload, *constants), dynamic=False)
+        compiled = torch.compile(workload.spec.naive(workload, *constants), dynamic=False)
         return autograd_step(workload, compiled)
 
     def compilation(self, workload: Workload) -> str | None:

@@ -19,6 +19,7 @@ from rep4ex_bench.boards.speed.summary import speed_table, summarise
 from rep4ex_bench.boards.speed.words import calibration_text
 from rep4ex_bench.errors import RecordsError
 from rep4ex_bench.records.records import records_table
+from rep4ex_bench.speed.ops import reasons
 from rep4ex_bench.speed.rates import Rates
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -220,7 +221,7 @@ def test_workloads_that_ours_does_not_lead_are_told():
         other = slow if ours is quick else quick
         for name, seconds in (("naive_torch", slow), ("qr", other), ("rep4ex_auto", ours)):
             found += timed(fields, name, seconds)
-    (row,) = behind(speed_table(records_table(found).to_pandas()))
+    (row,) = behind(speed_table(records_table(found).to_pandas()), reasons())
     assert row["workload"].startswith("residualize")
     assert (row["first"], row["ours"]) == ("qr", "rep4ex_auto")
     assert row["ratio"] == pytest.approx(2.5, rel=1e-3)

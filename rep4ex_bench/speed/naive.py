@@ -13,23 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rep4ex_bench.speed.workload import Workload
-
 Residual = Callable[[Tensor, Tensor], Tensor]
-
-
-def naive_value(workload: Workload, *constants: Tensor) -> Callable[..., Tensor]:
-    """Return the op's value as a function of its inputs (of `residualize` without cotangent)."""
-    h, residual = workload.bandwidths, least_squares(workload.device)
-    if workload.op == "residualize":
-        return residual
-    if workload.op == "mmr_penalty":
-        return lambda phi, a: penalty(phi, a, h[0], residual)
-    if workload.op == "invariance_penalty":
-        return lambda phi: penalty(phi, constants[0], h[0], residual)
-    if workload.op == "mmd2":
-        return lambda x, y: mmd(x, y, h)
-    return energy if workload.op == "energy_distance" else lambda x, y: hsic(x, y, *h)
 
 
 def least_squares(device: str) -> Residual:
