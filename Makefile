@@ -45,7 +45,7 @@ gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, co
 gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
 	$(BIN)/python -m rep4ex_kernels.offline
 
-kernels-document: $(VENV)/.installed-dev  ## Renew docs/kernels-offline.md
+kernels-document: $(VENV)/.installed-dev  ## Renew docs/kernels-offline.md and .csv
 	$(BIN)/python -m rep4ex_kernels.offline --markdown docs/kernels-offline.md
 
 gpu: $(VENV)/.installed-dev  ## On a machine with a GPU: gpu-tests and gpu-board, nine minutes together

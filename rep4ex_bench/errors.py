@@ -84,7 +84,7 @@ _LONGEST_TEXT, _KEPT_TEXT = 2_000, 1_900
 
 
 def legible(text: str) -> str:
-    """Return a text of a stranger as one that can be stored: no half characters, not without end.
+    """Return a third party's text as one that can be stored: valid UTF-8, of bounded length.
 
     What UTF-8 has no code for is written as its escape; of more than 2,000 characters, 1,900 stay.
     """

@@ -1,4 +1,4 @@
-"""What several rooms compute with: the device that is meant, float64 arrays, whitening."""
+"""What several packages compute with: the device that is meant, float64 arrays, whitening."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Contract: a `Scenario` samples a `Task`: training data, query actions, truth, sealed oracle.
+"""Contract: a `Scenario` samples a `Task`: training data, query actions, truth, oracle.
 
     A ~ P_A,  Z = M0 A + V,  X = g0(Z),  Y = l(Z) + U,  U depends on V, (U, V) independent of A
     truth(a*) = E[Y | do(A = a*)] = E[l(M0 a* + V)] + E[U]
 
-Source: Rep4Ex (arXiv 2310.04295), Section 2. Generators live in `scenarios/`.
+Source: Rep4Ex (arXiv 2310.04295), Section 2. Generators live in `scenarios/`. Methods never see
+the oracle, which knows the latents.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Queries:
     Attributes:
         actions: shape (q, k).
         distance: shape (q,), in units of the training support: 0 at its centre, 1 on its boundary,
-            3 at three times its extent (the gauge of the support about its centre).
+            3 at three times its extent (the gauge function of the support about its centre).
         path_position: shape (q,), position t of the action on a straight path through the centre
             (|t| is the distance), NaN for actions off the path. Only actions off the path are
             scored; the path is there to be looked at.

@@ -1,4 +1,4 @@
-"""The README's Python examples run as they stand, and its commands exist."""
+"""The README's Python examples run as they stand; pages of docs/ are indexed, links are good."""
 
 import re
 import subprocess
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -30,3 +33,23 @@ def test_examples_run(number, tmp_path):
 def test_the_example_method_is_at_most_twenty_lines():
     (example,) = [e for e in EXAMPLES if "class Nearest" in e]
     assert len(example.strip().splitlines()) <= 20
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+def test_every_page_is_in_the_index_with_its_question():
+    index = (DOCS / "README.md").read_text()
+    for page in DOCS.glob("*.md"):
+        if page.name != "README.md":
+            assert re.search(
+                rf"^- \[{re.escape(page.name)}\]\({re.escape(page.name)}\): .*\?", index, re.M
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert not missing

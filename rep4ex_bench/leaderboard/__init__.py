@@ -1,4 +1,4 @@
-"""Submissions: a bundle that fixes code and claims by one hash, and a host that believes no number.
+"""Submissions: bundles that fix code and claims by one hash, and a host that computes all anew.
 
 manifest.py   what a bundle says of itself; its canonical form and hash
 bundle.py     bundles as folders and tar files; reading is safe on hostile ones

@@ -36,7 +36,7 @@ class PackagedMethod(Method):
         return dict(self._entry.parameters)
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:
-        """Raise `UsageError`: a stranger's code does not run in this process."""
+        """Raise `UsageError`: a third party's code does not run in this process."""
         raise UsageError("the method of a bundle runs in a process of its own only")
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -68,7 +68,7 @@ def submit(
 
     Raises:
         OutputFolderError, RecordsError: no run, or one that cannot be read.
-        BundleError: a method whose code cannot travel, an oracle, or cells that are missing.
+        BundleError: a method whose code cannot be packed, an oracle, or cells that are missing.
         OutputWriteError: the board cannot be written.
     """
     folder = RunFolder(run)

@@ -1,4 +1,4 @@
-"""Running cells: sample the tasks, fit, predict, judge. What a worker process does.
+"""Running cells: sample the tasks, fit, predict, score. What a worker process does.
 
 The method is given the training data and the query actions, nothing else; in a worker its code runs
 in another process (`isolation/`), which the clock here waits for. Whatever it raises becomes a
@@ -188,7 +188,7 @@ def _finish(
     fitted: FittedMethod | Exception,
     memory: PeakMemory,
 ) -> CellResult:
-    """Predict and judge."""
+    """Predict and compute the metrics."""
     try:
         if isinstance(task, Exception):
             raise task

@@ -79,7 +79,7 @@ class Bench:
         Raises:
             RuntimeError: the measuring process died.
         """
-        if device == "cuda":  # waking the device again would take longer than measuring
+        if device == "cuda":  # initialising the device again would take longer
             child = self._serving()
             child.send((RATES, device, dtype))
             answer = child.receive(_RATES_SECONDS)

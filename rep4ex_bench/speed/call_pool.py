@@ -22,7 +22,7 @@ class CallPool:
         self._expected: dict[int, Tensors] = {}
 
     def inputs(self, round_: int | str, calls: int) -> list[Tensors]:
-        """Return copies of the inputs of the calls of a round: nobody can change another's."""
+        """Return copies of a round's inputs, call by call: no contender can change another's."""
         self._enter(round_)
         for call in range(calls):
             if call not in self._inputs:

@@ -1,4 +1,4 @@
-"""Forked processes in which contenders run, so that none can take the others' results with it.
+"""Forked processes in which contenders run, so that a crash of one loses no other's results.
 
 A child leads a process group of its own and writes to a log file; what it says comes through a
 pipe. It is the first that the system ends when memory runs out.

@@ -3,8 +3,8 @@
 Used where first calls are not reported (`--quick`): Triton takes seconds for a kernel, on one core,
 and one process after the other would take them one after the other. Here each workload has a
 process of its own, whose calls are not measured; the measuring process then finds in the caches
-what they compiled, and wakes the device meanwhile. What a contender does there, dying included,
-counts for nothing.
+what they compiled, and initialises the device meanwhile. What a contender does there is not
+reported, not even if it crashes.
 
 What `kernels --quick --device cuda` then takes on a machine with an H100 and 16 cores, the first
 time. This is an estimate; no run has confirmed it:
@@ -18,8 +18,8 @@ time. This is an estimate; no run has confirmed it:
 
 In the one run there was, before any of this, five of the workloads took 80 s one after the other;
 the shortest, with two launches, took 4.9 s with its compilation, so measuring takes less than that.
-From the second run on everything is in the shared caches, and compiling is as short as waking the
-device.
+From the second run on everything is in the shared caches, and compiling is as short as initialising
+the device.
 """
 
 from __future__ import annotations

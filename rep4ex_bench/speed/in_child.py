@@ -1,7 +1,7 @@
 """What runs inside the children: measuring, first calls, and compiling ahead.
 
-A child of `serve` is asked for rates and for workloads one after the other, so that a GPU is woken
-once for all of them.
+A child of `serve` is asked for rates and for workloads one after the other, so that a GPU is
+initialised once for all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def serve(
     protocol: Protocol,
     seed: int,
 ) -> None:
-    """Answer (MEASURE, workload, names) and (RATES, device, dtype) until nobody asks any more.
+    """Answer (MEASURE, workload, names) and (RATES, device, dtype) until the requests end.
 
     (WAKE, device) has no answer: the first use of a GPU takes a process seconds. Before a contender
     gets to work its name and the seconds it may take are sent. An `Outcome` as the answer says that
@@ -131,7 +131,7 @@ def _requests(connection: Connection) -> Iterator[tuple[Any, ...]]:
 
 
 def _wake(workload: Workload, contenders: Sequence[KernelImplementation]) -> None:
-    """Do what is not part of a first call: import packages, wake the device."""
+    """Do what is not part of a first call: import packages, initialise the device."""
     torch.set_num_threads(threads())
     _limit_memory(workload.device)
     for contender in contenders:

@@ -38,7 +38,7 @@ from rep4ex_bench.speed.protocol import Protocol
 from rep4ex_bench.speed.workload import Workload
 
 CHECK, WARM_UP = "check", "warm-up"
-# Told before a contender gets to work: its name, and the seconds it may take.
+# Called before a contender runs, with its name and the seconds it may take.
 Tell = Callable[[str, float], None]
 
 
@@ -52,7 +52,7 @@ class Measured:
 
 
 class DeviceLostError(Exception):
-    """The device answers this process no more; `outcome` is that of the contender at work."""
+    """The device no longer answers this process; `outcome` is that of the contender that ran."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.error)
@@ -85,8 +85,8 @@ def measure(
     """Measure the contenders of one workload in this process.
 
     Raises:
-        DeviceLostError: a contender left the device in a state in which nobody else can be measured
-            by this process.
+        DeviceLostError: a contender left the device in a state in which this process cannot measure
+            any other.
     """
     return _Measuring(workload, protocol, seed, tell).run(contenders)
 
@@ -148,7 +148,7 @@ class _Measuring:
         return [trial for trial in trials if trial.outcome.status == "ok"]
 
     def _guarded(self, trial: _Trial, act: Callable[[_Trial], None]) -> None:
-        """Whatever a contender raises is its own outcome, unless the device is lost with it."""
+        """Whatever a contender raises is its own outcome, unless the device fails with it."""
         name = trial.contender.name
         try:
             act(trial)

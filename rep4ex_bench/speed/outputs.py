@@ -1,4 +1,4 @@
-"""Outputs of a contender made into plain tensors inside the timed region, and judged after it.
+"""Outputs of a contender made into plain tensors inside the timed region, and checked after it.
 
 A checksum of every output is taken before the clock stops. After it, the same outputs are compared
 with the float64 reference, and their checksum is taken again: an output that was filled in later,

@@ -28,7 +28,7 @@ class RunFacts:
     """What all records of a run share.
 
     The hardware is looked up by whoever makes this, not by the measuring process: asking a GPU for
-    its name would wake CUDA, which does not survive the fork.
+    its name would initialise CUDA, which does not survive the fork.
     """
 
     seed: int

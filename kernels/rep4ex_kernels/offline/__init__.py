@@ -7,6 +7,6 @@ is an estimate: no kernel runs, no time is measured.
 
 ``cases`` what is compiled, ``compiling`` how, ``sass`` and ``amdgcn`` read the machine code,
 ``latency`` and ``model`` estimate, ``checks`` asserts, ``document`` writes
-``docs/kernels-offline.md``. What a call costs the host is printed by another command, ``python -m
-rep4ex_kernels.offline.host_cost``.
+``docs/kernels-offline.md`` and ``.csv``. What a call costs the host is printed by another command,
+``python -m rep4ex_kernels.offline.host_cost``.
 """

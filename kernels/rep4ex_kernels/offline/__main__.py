@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from rep4ex_kernels.offline.compiling import TARGETS
-from rep4ex_kernels.offline.document import document
+from rep4ex_kernels.offline.document import write
 from rep4ex_kernels.offline.gate import run, table
 
 
@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="fewer cases of each row")
-    parser.add_argument("--markdown", type=Path, help="write the table and its legend here too")
+    parser.add_argument(
+        "--markdown", type=Path, help="write a page here, the table beside it as CSV"
+    )
     options = parser.parse_args(arguments)
     start = time.monotonic()
     rows = run(options.target or TARGETS, options.only, options.processes, options.quick)
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.markdown:
         quick = " --quick" if options.quick else ""
         command = f"python -m rep4ex_kernels.offline{quick} --markdown {options.markdown}"
-        options.markdown.write_text(document(rows, command), encoding="utf-8")
+        write(rows, command, options.markdown)
     broken = [row for row in rows if row.violations]
     for row in broken:
         for violation in row.violations:

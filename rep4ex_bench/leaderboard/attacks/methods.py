@@ -82,7 +82,7 @@ class GuessesSeed(_Theft):
 
 
 class SpeaksPickle(MethodAttack):
-    """Sends the judge a pickle."""
+    """Sends the scoring process a pickle."""
 
     name: ClassVar[str] = "pickled code in an answer to the judge"
     aim: ClassVar[str] = "code that runs where the truth is"

@@ -140,7 +140,7 @@ class SeedGuesser(Thief):
 
 
 class ChannelThief(Thief):
-    """Writes a pickle that runs code into every socket it has: one of them leads to the judge.
+    """Writes a pickle that runs code into every socket it has; one is the scoring process's.
 
     Args:
         marker: a file that the code makes, where it runs.

@@ -17,7 +17,7 @@ from rep4ex_bench.running.executors.frames import Reply
 from rep4ex_bench.running.isolation.leftover_processes import descendants
 from rep4ex_bench.running.resources import GIB
 
-# No honest fit needs them, and past this number a fork bomb is quicker than who ends it.
+# No fit needs so many, and past this number a fork bomb forks faster than it can be ended.
 MOST_PROCESSES = 200
 _SECONDS_BETWEEN_LOOKS = 0.4
 # Where less than this is left on the disk of temporary files, a cell that has filled it must end:

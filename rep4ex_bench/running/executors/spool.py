@@ -1,4 +1,4 @@
-"""A folder that the runner and jobs on other machines share: parcels in, results out.
+"""A folder that the runner and jobs on other machines share: pickled cells in, results out.
 
 Only the runner's own jobs write here; both are the same user's.
 """
@@ -27,7 +27,7 @@ class Spool:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def put(self, place: int, parcel: Parcel) -> None:
-        """Lay a parcel ready; raises `OutputWriteError`."""
+        """Write a parcel (pickled cells); raises `OutputWriteError`."""
         write_bytes(parcel.content, self._folder / f"{place}.cells")
 
     def parcel(self, place: int) -> bytes:

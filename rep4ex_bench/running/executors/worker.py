@@ -1,12 +1,12 @@
 """The worker process: imports everything once, then forks two processes for every group of cells.
 
 Run as ``python -m rep4ex_bench.running.executors.worker``. It reads (cells, device, time limit)
-from its standard input and writes the results to its standard output. One process, the judge,
-samples the tasks and scores; the other runs the method's code and is told training data and
-actions only (`isolation/`). Each leads a process group of its own, so that cells over their limit
-are ended with everything they started; one that dies takes nothing else with it. When the runner
-goes away, the input ends, and so do all of them. With --confined, methods lose the network and
-get a scratch home.
+from its standard input and writes the results to its standard output. One process, the scoring
+process, samples the tasks and computes the metrics; the other runs the method's code and is sent
+training data and actions only (`isolation/`). Each leads a process group of its own, so that cells
+over their limit are ended with everything they started; one that dies takes nothing else with it.
+When the runner goes away, the input ends, and so do all of them. With --confined, methods lose the
+network and get a scratch home.
 """
 
 from __future__ import annotations

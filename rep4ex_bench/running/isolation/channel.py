@@ -1,4 +1,4 @@
-"""Messages between the judge of a cell and the process of its method: JSON and raw numbers.
+"""Messages between the scoring process and the method's process: JSON and raw numbers.
 
 Nothing is unpickled from a method's process: what it sends is data, checked for size and type.
 """
@@ -27,7 +27,7 @@ class ChannelClosedError(Exception):
 
 
 class ProtocolError(Exception):
-    """The other end sent what no honest end sends."""
+    """The other end sent what the protocol does not allow."""
 
 
 class Channel:

@@ -45,7 +45,7 @@ class ForkServer:
         theirs.close()
 
     def start(self, memory_bytes: int, scratch: str) -> socket.socket:
-        """Have a method's process started; return the judge's end of the channel.
+        """Have a method's process started; return the scoring process's end of the channel.
 
         `started` must be called next. It takes some milliseconds, in which others can be done.
 
@@ -104,7 +104,7 @@ def _serve(control: socket.socket, confined: bool) -> None:
             child = os.fork()
             if child == 0:
                 end_with_parent(fork_server)
-                gc.freeze()  # as the judge does: no collection touches what was there before
+                gc.freeze()  # as in the scoring process: older objects are left alone
                 _contest(control, files[0], memory_bytes, scratch, confined)
             os.close(files[0])
             control.sendall(_NUMBER.pack(child))

@@ -1,4 +1,4 @@
-"""The process of a method: fits and predicts for a judge in another process.
+"""The process of a method: fits and predicts for the scoring process, which is another one.
 
 It is forked, for each group of cells, from a fork server that never held a cell, a seed, a
 scenario's task or a truth; so there is nothing of them in its memory, in its stack or in what it
@@ -31,7 +31,7 @@ _Answer = tuple[dict[str, Any], bytes | Array]
 
 
 class MethodProcess:
-    """Serves one judge until it hangs up."""
+    """Serves one scoring process until that closes the channel."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

@@ -1,7 +1,7 @@
-"""A method as the judge of its cells sees it: by name only, its code runs in another process.
+"""A method as the scoring process sees it: by name only, its code runs in another process.
 
-The judge holds the truth, the oracle and the seed. The method's code is not loaded there, not even
-to be unpacked; what it is told are training data, then actions, then features.
+The scoring process holds the truth, the oracle and the seed. The method's code is not loaded there,
+not even unpickled; what the method is sent are training data, then actions, then features.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RemoteMemoryError(MemoryError, RemoteError):
 
 
 class RemoteMethod(Method):
-    """What a judge needs of a method, and its code as bytes that are opened elsewhere."""
+    """What scoring needs of a method, and its code as bytes that are unpickled elsewhere."""
 
     def __init__(self, method: Method) -> None:
         self.__dict__.update(name=method.name, version=method.version, role=method.role)
@@ -121,7 +121,7 @@ class RemoteMethod(Method):
         """Return the answer of the method's process.
 
         Raises:
-            RemoteError: what was raised there, or what no honest process says.
+            RemoteError: what was raised there, or an answer that the protocol does not allow.
             MethodProcessDiedError: it is gone.
         """
         if self._channel is None:
@@ -180,7 +180,7 @@ def _not_kept(why: object) -> RemoteError:
 
 
 def with_remote_methods(cells: Sequence[Cell]) -> list[Cell]:
-    """Return cells (of one method) without the method's code where a judge would open it.
+    """Return cells (of one method) without the method's code, for the scoring process.
 
     Oracle methods stay: they are handed the oracle, so nothing could be kept from them.
     """

@@ -79,7 +79,7 @@ def _two_samples(x: Tensor, y: Tensor, h: float | None) -> Sequence[Tensor]:
 def _row_sums(x: Tensor, y: Tensor, h: float | None) -> tuple[Tensor, Tensor]:
     """sum_j k_ij (n, 1) and its derivative in x_i (n, d): one reduction of 2 + d columns."""
     squares = lazy_squares(x, y)
-    if h is None:  # -r and -1 / r; a point has no pull on itself
+    if h is None:  # -r and -1 / r; a point has no gradient by itself
         inverse = squares.rsqrt()
         value, weight = -squares * inverse, -inverse
     else:

@@ -1,5 +1,6 @@
 """The gate passes a sound kernel, and each of its checks catches a kernel that breaks it."""
 
+import csv
 import dataclasses
 import tempfile
 
@@ -296,14 +297,27 @@ def test_the_exit_status_reports_a_violation(monkeypatch, capsys):
     assert command.main([]) == 0
 
 
-def test_the_document_names_its_command_and_holds_every_row(tmp_path, monkeypatch):
+def test_the_document_names_its_command_and_the_data_hold_every_row(tmp_path, monkeypatch):
     from rep4ex_kernels.offline import __main__ as command
     from rep4ex_kernels.offline.gate import HEADER, Row
 
-    row = Row("some kernel", "sm_90", ("",) * len(HEADER), ())
-    monkeypatch.setattr(command, "run", lambda *_: [row])
+    figures = dict.fromkeys(HEADER, "")
+    known = figures | {"throughput / floor": "1.50", "larger / floor": "2.50", "limit": "a, b"}
+    rows = [
+        Row("some kernel", "sm_90", tuple(figures.values()), ()),
+        Row("another", "sm_90", tuple(known.values()), ()),
+        Row("a third", "gfx942", tuple(figures.values()), ("does not compile: no",)),
+    ]
+    monkeypatch.setattr(command, "run", lambda *_: rows)
     path = tmp_path / "kernels.md"
-    assert command.main(["--markdown", str(path)]) == 0
+    assert command.main(["--markdown", str(path)]) == 1
     text = path.read_text()
     assert "python -m rep4ex_kernels.offline --markdown" in text
-    assert "| some kernel | sm_90" in text
+    assert "[kernels.csv](kernels.csv)" in text
+    assert "| sm_90 | 2 | 1 | 1.50 | 1.50 | 2.50 | 2.50 |" in text
+    assert "gfx942 (1 cases, 1 failed to compile)" in text
+    assert len(text.splitlines()) <= 60
+    with (tmp_path / "kernels.csv").open(newline="") as stream:
+        header, *found = csv.reader(stream)
+    assert tuple(header) == ("kernel", "target", *HEADER)
+    assert [tuple(row) for row in found] == [(r.case, r.target, *r.columns) for r in rows]
