@@ -36,6 +36,10 @@ class ParameterError(UsageError):
         super().__init__(f"{owner}: parameter {parameter} must be {expected}, got {received!r}")
 
 
+class PluginError(UsageError):
+    """A component that cannot be imported or does not keep its contract; others work without it."""
+
+
 class SuiteError(UsageError):
     """A suite file cannot be read or does not say what a suite must say."""
 

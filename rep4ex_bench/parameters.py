@@ -26,6 +26,10 @@ class Parameterised(BaseEstimator):  # type: ignore[misc]
         """Raise `ParameterError` if a parameter lies outside its domain."""
 
     @classmethod
+    def check_declarations(cls) -> None:
+        """Raise `PluginError` if the class says something of itself that it cannot say."""
+
+    @classmethod
     def parameter_names(cls) -> list[str]:
         """Return the names of the parameters, in the order of the signature."""
         return [name for name in inspect.signature(cls).parameters if name != "self"]

@@ -3,18 +3,20 @@
 A package offers its own through the entry-point groups ``rep4ex_bench.scenarios``,
 ``rep4ex_bench.methods`` and ``rep4ex_bench.metrics``; a script or notebook calls `register`. What
 this package has in a folder, one a file, needs no entry point: the file has the name. Nothing is
-loaded before its name is asked for, so one broken plug-in does not hide the others.
+loaded before its name is asked for, so one broken plug-in does not hide the others. Asking for a
+broken one by name raises `PluginError`, which says in one line what is wrong with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pkgutil
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from rep4ex_bench.errors import UnknownNameError, UsageError
+from rep4ex_bench.errors import PluginError, UnknownNameError, UsageError, legible
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised, build
@@ -33,15 +35,13 @@ class Registry(Generic[T]):
         self.folder = folder
         self._registered: dict[str, type[T]] = {}
 
-    def _entry_points(self) -> dict[str, EntryPoint]:
+    def _entry_points(self) -> dict[str, list[EntryPoint]]:
+        """Return the entry points by name; more than one where packages disagree about a name."""
         found = self._files()
         for point in entry_points(group=self.group):
-            earlier = found.setdefault(point.name, point)
-            if earlier.value != point.value:
-                raise UsageError(
-                    f"{self.kind} {point.name!r} is offered twice, as {earlier.value} and "
-                    f"{point.value}: uninstall one package or rename its entry point"
-                )
+            known = found.setdefault(point.name, [])
+            if point.value not in [one.value for one in known]:
+                known.append(point)
         return found
 
     @functools.cached_property
@@ -51,10 +51,11 @@ class Registry(Generic[T]):
         modules = pkgutil.iter_modules(import_module(self.folder).__path__)
         return tuple(one.name for one in modules if not one.name.startswith("_"))
 
-    def _files(self) -> dict[str, EntryPoint]:
+    def _files(self) -> dict[str, list[EntryPoint]]:
         """Return the files of the folder as entry points of their names."""
         return {
-            name: EntryPoint(name, f"{self.folder}.{name}", self.group) for name in self._own_files
+            name: [EntryPoint(name, f"{self.folder}.{name}", self.group)]
+            for name in self._own_files
         }
 
     def names(self) -> list[str]:
@@ -62,21 +63,25 @@ class Registry(Generic[T]):
         return sorted({*self._entry_points(), *self._registered})
 
     def load_built_in(self) -> None:
-        """Import every class of this package, so that forked processes need not."""
-        for point in self._entry_points().values():
-            if point.value.startswith("rep4ex_bench."):
-                point.load()
+        """Import every class of this package that can be, so that forked processes need not."""
+        for points in self._entry_points().values():
+            if points[0].value.startswith("rep4ex_bench."):
+                # what cannot be imported here says so where it is asked for
+                with contextlib.suppress(Exception, SystemExit):
+                    points[0].load()
 
     def register(self, cls: type[T]) -> type[T]:
         """Add a class under its `name`; usable as a decorator.
 
         Raises:
             UsageError: not a subclass of the contract, no name, or a name that is taken.
+            PluginError: it says something of itself that it cannot say.
         """
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             raise UsageError(f"register() takes a subclass of {self.base.__name__}, got {cls!r}")
         if not cls.name:
             raise UsageError(f"{cls.__qualname__} needs a class attribute `name` to be registered")
+        cls.check_declarations()
         present = self._registered.get(cls.name)
         same = present is not None and (present.__module__, present.__qualname__) == (
             cls.__module__,
@@ -92,28 +97,38 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: no such name (the near one is suggested).
-            UsageError: the plug-in cannot be imported or breaks the contract.
+            PluginError: the plug-in cannot be imported or breaks the contract.
         """
         if name in self._registered:
             return self._registered[name]
-        point = self._entry_points().get(name)
-        if point is None:
+        points = self._entry_points().get(name)
+        if points is None:
             raise UnknownNameError(self.kind, name, self.names())
+        if len(points) > 1:
+            values = " and ".join(point.value for point in points)
+            raise PluginError(
+                f"{self.kind} {name!r} is offered twice, as {values}: uninstall one package or "
+                "rename its entry point"
+            )
+        return self._loaded(name, points[0])
+
+    def _loaded(self, name: str, point: EntryPoint) -> type[T]:
         try:
             cls = self._class_of(point)
-        except Exception as error:
-            raise UsageError(
-                f"{self.kind} {name!r} ({point.value}) cannot be imported: {error!r}"
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"{self.kind} {name!r} ({point.value}) cannot be imported: {_in_one_line(error)}"
             ) from error
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
-            raise UsageError(
+            raise PluginError(
                 f"{self.kind} {name!r} ({point.value}) must be a subclass of {self.base.__name__}"
             )
         if cls.name != name:
-            raise UsageError(
+            raise PluginError(
                 f"{self.kind} {name!r} ({point.value}) calls itself {cls.name!r}: the entry point "
                 "and the class attribute `name` must agree"
             )
+        cls.check_declarations()
         return cls
 
     def _class_of(self, point: EntryPoint) -> Any:
@@ -129,6 +144,14 @@ class Registry(Generic[T]):
         if len(classes) != 1:
             raise UsageError(f"the file must hold one class with name = {point.name!r}")
         return classes[0]
+
+
+def _in_one_line(error: BaseException) -> str:
+    try:
+        text = repr(error)
+    except Exception as failure:  # of the exception's own __repr__
+        text = f"{type(error).__name__} (its message cannot be had: {type(failure).__name__})"
+    return " ".join(legible(text).split())
 
 
 SCENARIOS: Registry[Scenario] = Registry("scenario", Scenario, "rep4ex_bench.scenarios")
@@ -156,6 +179,7 @@ def get_scenario(name: str, /, **parameters: Any) -> Scenario:
     Raises:
         UnknownNameError: unknown scenario or parameter.
         ParameterError: a parameter outside its domain.
+        PluginError: it cannot be imported or breaks the contract.
     """
     return build(SCENARIOS.get(name), parameters)
 
@@ -166,6 +190,7 @@ def get_method(name: str, /, **parameters: Any) -> Method:
     Raises:
         UnknownNameError: unknown method or parameter.
         ParameterError: a parameter outside its domain.
+        PluginError: it cannot be imported or breaks the contract.
     """
     return build(METHODS.get(name), parameters)
 

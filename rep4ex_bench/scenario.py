@@ -19,6 +19,7 @@ import numpy as np
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.vocabulary import check_words
 
 TruthSource = Literal["closed form", "Monte Carlo", "held-out rows"]
 
@@ -141,6 +142,25 @@ class Task:
         return self.oracle
 
 
+@dataclass(frozen=True)
+class Description:
+    """What is known of a scenario's tasks before one is sampled; None where nothing is known.
+
+    Attributes:
+        k: dimension of the actions.
+        m: dimension of the features.
+        n: training observations.
+        latent_dim: dimension of the latents, where it is disclosed.
+        offers: words of `vocabulary.py`.
+    """
+
+    k: int | None
+    m: int | None
+    n: int | None
+    latent_dim: int | None
+    offers: frozenset[str]
+
+
 class Scenario(Parameterised, ABC):
     """A family of problems with known truth.
 
@@ -151,6 +171,33 @@ class Scenario(Parameterised, ABC):
     """
 
     data_label: ClassVar[str] = "synthetic"
+
+    @classmethod
+    def check_declarations(cls) -> None:
+        """Raise `PluginError` if `offers` is a class attribute and not what it must be."""
+        offers: object = cls.offers
+        if not hasattr(offers, "__get__"):  # a property says it of an instance only
+            check_words(f"scenario {cls.name or cls.__qualname__!r}", "offers", offers)
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The words of `vocabulary.py` that its tasks offer to methods; may depend on parameters.
+
+        A class attribute in its place does where it does not.
+        """
+        return frozenset({"features", "oracle", "linear_oracle"})
+
+    def description(self) -> Description:
+        """Return what is known of its tasks without sampling one.
+
+        Raises:
+            PluginError: `offers` holds a word that the vocabulary does not have.
+        """
+        return Description(None, None, None, None, self.checked_offers())
+
+    def checked_offers(self) -> frozenset[str]:
+        """Return `offers`; raises `PluginError` for a word that the vocabulary does not have."""
+        return check_words(f"scenario {self.name or type(self).__name__!r}", "offers", self.offers)
 
     @abstractmethod
     def sample(self, seed: int) -> Task:

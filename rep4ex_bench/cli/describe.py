@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 
 from rep4ex_bench.errors import UnknownNameError
+from rep4ex_bench.installed import missing_package
+from rep4ex_bench.method import Method
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import METHODS, SCENARIOS
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
+from rep4ex_bench.scenario import Scenario
+from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
+from rep4ex_bench.vocabulary import WORDS, check_words
 
 
 def list_components() -> dict[str, list[str]]:
@@ -55,4 +59,23 @@ def _class_text(kind: str, cls: type[Parameterised]) -> str:
     defaults = [f"  {name} = {p.default!r}" for name, p in signature.parameters.items()]
     head = f"{kind} {cls.name} (version {cls.version})"
     documentation = inspect.getdoc(cls) or ""
-    return "\n".join([head, documentation, "defaults:" if defaults else "no parameters", *defaults])
+    parameters = ["defaults:" if defaults else "no parameters", *defaults]
+    return "\n".join([head, documentation, *parameters, *_declarations(cls)])
+
+
+def _declarations(cls: type[Parameterised]) -> list[str]:
+    """Return what a scenario offers, what a method needs, and the packages behind it."""
+    lines = []
+    if issubclass(cls, Scenario):
+        lines.append(f"offers (with the defaults): {_listed(cls().checked_offers())}")
+    if issubclass(cls, Method):
+        lines.append(f"needs: {_listed(check_words(f'method {cls.name!r}', 'needs', cls.needs))}")
+    if issubclass(cls, Method | KernelImplementation):
+        missing = missing_package(cls)
+        state = "" if not cls.requires else f" ({missing or 'installed'})"
+        lines.append(f"requires: {', '.join(cls.requires) or 'nothing else'}{state}")
+    return lines
+
+
+def _listed(words: frozenset[str]) -> str:
+    return "; ".join(f"{word} ({WORDS[word]})" for word in WORDS if word in words) or "nothing"

@@ -1,6 +1,6 @@
 """The command `rep4ex-bench`: one function a verb, no logic.
 
-Exit status: 0 all cells ok, 1 some failed, 2 the request or the output folder cannot be used.
+Exit status: 0 no cell failed, 1 some failed, 2 the request or the output folder cannot be used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 
 from rep4ex_bench.boards.speed.page import write_speed_board
+from rep4ex_bench.cli.availability import availabilities, availability_json, availability_text
 from rep4ex_bench.cli.comparison import print_comparison
 from rep4ex_bench.cli.describe import describe_component, list_components
 from rep4ex_bench.cli.kernels_json import kernels_json
@@ -49,13 +50,14 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios, methods and kernel implementations."""
-    found = list_components()
+    """List suites, scenarios, methods, kernel implementations, and which of them are installed."""
+    found, here = list_components(), availabilities()
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(found | {"availability": availability_json(here)}, indent=2))
         return
     for kind, names in found.items():
         click.echo(f"{kind}: {', '.join(names)}")
+    click.echo(availability_text(here))
 
 
 @cli.command()

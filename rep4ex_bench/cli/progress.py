@@ -20,10 +20,15 @@ class _Counts:
 
     def __init__(self) -> None:
         self.total = self.reused = self.done = self.running = self.failed = 0
+        self.apart = ""
         self._start = time.monotonic()
 
     def planned(self, total: int, reused: int) -> None:
         self.total, self.reused, self.done = total, reused, reused
+
+    def left_out(self, not_applicable: int, unavailable: int) -> None:
+        counts = {"not applicable": not_applicable, "unavailable": unavailable}
+        self.apart = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
     def started(self, cell: Cell) -> None:
         self.running += 1
@@ -45,6 +50,7 @@ class _Counts:
         parts = [f"{self.done}/{self.total} cells", f"{self.running} running"]
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.reused} reused"] if self.reused else []
+        parts += [self.apart] if self.apart else []
         left = self.time_left()
         return ", ".join([*parts, left] if left else parts)
 
@@ -86,6 +92,13 @@ class ProgressWatcher:
             self._task = self._bar.add_task(self._counts.text(), total=total, completed=reused)
         else:
             self._line(f"{total} cells, {reused} of them finished before")
+
+    def left_out(self, not_applicable: int, unavailable: int) -> None:
+        """Show how many cells are left out of the plan."""
+        self._counts.left_out(not_applicable, unavailable)
+        self._update()
+        if self._bar is None:
+            self._line(f"left out beside these: {self._counts.apart}")
 
     def started(self, cell: Cell) -> None:
         """Count a cell that started."""

@@ -14,8 +14,10 @@ from rich.text import Text
 
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
+from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.sequential import Decision
 from rep4ex_bench.boards.report.ranking_section import reach
+from rep4ex_bench.running.applicability import LeftOut
 from rep4ex_bench.running.runner import Run
 from rep4ex_bench.running.suite import Suite
 
@@ -80,7 +82,7 @@ def _cells(row: pd.Series, wide: bool) -> list[Text]:
         Text(shown(row["affine_r2"])),
         Text(shown(row["fit_seconds"])),
         *([Text(reach(row["breakdown_ols"]))] if wide else []),
-        Text(good, style=style),
+        Text("\N{EN DASH}" if row["left_out"] else good, style=style),
     ]
 
 
@@ -94,25 +96,34 @@ def print_ranking(ranking: Ranking, console: Console) -> None:
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
-        headings = ("place", "method", "mean rank", "tied", "failed", "missing")
+        headings = ["place", "method", "mean rank", "tied", "failed", "missing"]
+        headings += ["scenarios"] if len(found.unplaced) else []
         for heading in headings:
             left = heading in ("method", "tied")
             table.add_column(heading, justify="left" if left else "right", no_wrap=True)
         for row in found.table.to_dict("records"):
-            bad = [
-                Text(f"{count} of {row['cells']}" if count else "0", "bold red" if count else "")
-                for count in (row["failed"], row["missing"])
-            ]
-            table.add_row(
-                places(row["best_place"], row["worst_place"]),
-                Text(row["method_label"]),
-                f"{row['mean_rank']:.2f}",
-                row["groups"],
-                *bad,
-            )
+            place = places(row["best_place"], row["worst_place"])
+            rank_and_ties = (f"{row['mean_rank']:.2f}", row["groups"])
+            table.add_row(place, *_counts(row, rank_and_ties, found))
+        if len(found.unplaced):
+            table.add_section()
+        for row in found.unplaced.to_dict("records"):
+            table.add_row("", *_counts(row, ("", ""), found))
         console.print(table)
     for note in ranking.notes():
         console.print(Text(note))
+    for gap in ranking.left_out:
+        console.print(Text(gap.text))
+
+
+def _counts(row: dict[Any, Any], rank_and_ties: tuple[str, str], found: Overall) -> list[Text]:
+    """Return a method, its rank and ties, what of it failed or is missing, and its coverage."""
+    bad = [
+        Text(f"{count} of {row['cells']}" if count else "0", "bold red" if count else "")
+        for count in (row["failed"], row["missing"])
+    ]
+    coverage = [Text(f"{row['coverage']} of {found.scenarios}")] if len(found.unplaced) else []
+    return [Text(row["method_label"]), *map(Text, rank_and_ties), *bad, *coverage]
 
 
 def plan_text(suite: Suite) -> str:
@@ -120,9 +131,16 @@ def plan_text(suite: Suite) -> str:
     cells = suite.cells()
     lines = [
         f"{cell.key[:12]}  {cell.scenario_label} / {cell.method_label} / seed {cell.seed}"
+        + (_why(cell.left_out) if cell.left_out is not None else "")
         for cell in cells
     ]
-    return "\n".join([*lines, f"{len(cells)} cells; nothing was run or written"])
+    apart = sum(cell.left_out is not None for cell in cells)
+    count = f"{len(cells)} cells" + (f", {apart} of them left out" if apart else "")
+    return "\n".join([*lines, f"{count}; nothing was run or written"])
+
+
+def _why(left_out: LeftOut) -> str:
+    return f"  {left_out.status.replace('_', ' ')}: {left_out.reason}"
 
 
 def run_json(run: Run, decision: Decision | None = None) -> str:
@@ -138,6 +156,8 @@ def run_json(run: Run, decision: Decision | None = None) -> str:
         "cells": run.cells,
         "reused": run.reused,
         "failed": run.failed,
+        "not_applicable": run.not_applicable,
+        "unavailable": run.unavailable,
         "leaderboard": rows,
         "ranking": rank(run.records).as_json(),
     }

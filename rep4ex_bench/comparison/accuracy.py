@@ -12,6 +12,7 @@ from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
 from rep4ex_bench.boards.ranking.scores import log_ratio
 from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
 from rep4ex_bench.metric import Metric
+from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
 from rep4ex_bench.registry import METRICS
 
 _COSTS = ("process_seconds", "fit_seconds")
@@ -58,6 +59,10 @@ def _of_method(
         yield Change(*key, "cells", verdict=APART, note="no seed in both runs")
         return
     a, b = (rows[rows["seed"].isin(seeds)] for rows in (a, b))
+    if (notes := _notes_of_left_out(a, b)) is not None:
+        for note in notes:
+            yield Change(*key, "cells", verdict=APART, note=note)
+        return
     failed = [_failed(rows) for rows in (a, b)]
     if failed[0] != failed[1]:
         yield Change(
@@ -75,8 +80,20 @@ def _of_method(
         yield from _paired(key, quantity, _seconds(a, quantity), _seconds(b, quantity), least)
 
 
+def _notes_of_left_out(a: pd.DataFrame, b: pd.DataFrame) -> list[str] | None:
+    """Say what is left out of one run and not of the other; None where nothing is in either."""
+    left = [rows[rows["status"].isin(LEFT_OUT)] for rows in (a, b)]
+    if all(rows.empty for rows in left):
+        return None
+    return [
+        f"{rows['status'].iloc[0].replace('_', ' ')} in run {run}: {rows['error'].iloc[0]}"
+        for run, rows, other in zip("AB", left, reversed(left), strict=True)
+        if len(rows) and set(rows["seed"]) != set(other["seed"])
+    ]
+
+
 def _failed(rows: pd.DataFrame) -> set[int]:
-    return {int(seed) for seed in rows[~rows["status"].isin(["ok", "skipped"])]["seed"]}
+    return {int(seed) for seed in rows[~rows["status"].isin(NO_FAILURE)]["seed"]}
 
 
 def _scalars(a: pd.DataFrame, b: pd.DataFrame) -> list[type[Metric]]:

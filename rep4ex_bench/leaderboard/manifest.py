@@ -68,7 +68,11 @@ class SuiteEntry(_Part):
 
 
 class MethodEntry(_Part):
-    """The method: where its class is, and all its parameters."""
+    """The method: where its class is, and all its parameters.
+
+    `needs` and, by label, why it does not support scenarios are stated where the code is in the
+    bundle: cells are planned without running it.
+    """
 
     label: Label
     name: Name
@@ -77,6 +81,8 @@ class MethodEntry(_Part):
     module: Dotted
     class_name: Identifier
     parameters: Parameters
+    needs: list[Text] | None = None
+    unsupported: dict[Label, Text] | None = None
 
 
 class SourceEntry(_Part):
@@ -104,8 +110,12 @@ class Manifest(_Part):
     files: dict[str, FileEntry]
 
     def canonical(self) -> bytes:
-        """Return the canonical form."""
-        return canonical_json(self.model_dump(mode="json"))
+        """Return the canonical form; what a method leaves unsaid is not in it."""
+        content = self.model_dump(mode="json")
+        for optional in ("needs", "unsupported"):
+            if content["method"][optional] is None:
+                del content["method"][optional]
+        return canonical_json(content)
 
     def digest(self) -> str:
         """Return the bundle's identity: SHA-256 of the canonical form."""

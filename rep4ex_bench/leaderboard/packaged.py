@@ -17,6 +17,8 @@ from rep4ex_bench.leaderboard.source import OWN_PACKAGE
 from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.parameters import build
 from rep4ex_bench.registry import get_method
+from rep4ex_bench.scenario import Description, Scenario
+from rep4ex_bench.vocabulary import check_words
 
 
 class PackagedMethod(Method):
@@ -26,10 +28,22 @@ class PackagedMethod(Method):
     (`running/isolation/`).
     """
 
-    def __init__(self, entry: MethodEntry, files: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        entry: MethodEntry,
+        files: Mapping[str, str],
+        unsupported: Mapping[Description, str] | None = None,
+    ) -> None:
         self.__dict__.update(name=entry.name, version=entry.version, role=entry.role)
+        if entry.needs is not None:
+            self.__dict__["needs"] = check_words(f"method {entry.name!r}", "needs", entry.needs)
         self._entry = entry
         self._files = dict(files)
+        self._unsupported = dict(unsupported or {})
+
+    def unsupported(self, description: Description) -> str | None:
+        """Return what the manifest states: what a method leaves out gives it no place."""
+        return self._unsupported.get(description)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters that the manifest states."""
@@ -43,8 +57,12 @@ class PackagedMethod(Method):
         return load_method, (self._entry.model_dump(), self._files)
 
 
-def bundle_method(bundle: Bundle) -> Method:
+def bundle_method(bundle: Bundle, scenarios: Mapping[str, Scenario]) -> Method:
     """Return the method of a bundle, without loading code that came with it.
+
+    Args:
+        bundle: the bundle.
+        scenarios: of its suite, by label.
 
     Raises:
         BundleError: an oracle that is not this package's own, or another version of this package's
@@ -54,7 +72,9 @@ def bundle_method(bundle: Bundle) -> Method:
     if bundle.manifest.source.kind == "files":
         if entry.role == "oracle":
             raise BundleError("a submission cannot be an oracle: it would be handed the truth")
-        return PackagedMethod(entry, bundle.source)
+        stated = entry.unsupported or {}
+        reasons = {scenarios[s].description(): why for s, why in stated.items() if s in scenarios}
+        return PackagedMethod(entry, bundle.source, reasons)
     if bundle.manifest.source.package != OWN_PACKAGE:
         raise BundleError(
             f"the code must be in the bundle or in {OWN_PACKAGE}, not in "
@@ -92,4 +112,9 @@ def load_method(entry: Mapping[str, Any], files: Mapping[str, str]) -> Method:
         raise BundleError(f"{entry['module']} has no method class {entry['class_name']!r}")
     if (cls.name, cls.version, cls.role) != (entry["name"], entry["version"], entry["role"]):
         raise BundleError("name, version or role of the class are not those of the manifest")
+    if entry["needs"] is not None and set(cls.needs) != set(entry["needs"]):
+        raise BundleError(
+            f"the class needs {', '.join(sorted(cls.needs)) or 'nothing'}, the manifest says "
+            f"{', '.join(sorted(entry['needs'])) or 'nothing'}: submit the run again"
+        )
     return build(cls, dict(entry["parameters"]))

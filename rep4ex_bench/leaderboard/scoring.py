@@ -20,6 +20,7 @@ from rep4ex_bench.leaderboard.bundle import Bundle
 from rep4ex_bench.leaderboard.packaged import bundle_method
 from rep4ex_bench.method import FittedMethod
 from rep4ex_bench.metric import Evaluation, MetricValue
+from rep4ex_bench.records.records import LEFT_OUT
 from rep4ex_bench.registry import METRICS, get_scenario
 from rep4ex_bench.running.suite import Cell, Suite, canonical_parameters
 from rep4ex_bench.scenario import Task
@@ -39,7 +40,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ScoredCell:
-    """What the host computed for one cell; no values where the claim is that it failed."""
+    """What the host computed for one cell; no values where it failed or is left out."""
 
     cell: Cell
     values: list[MetricValue]
@@ -77,7 +78,7 @@ def bundle_suite(bundle: Bundle, seeds: Iterable[int] | None = None) -> Suite:
         timeout_seconds=manifest.suite.timeout_seconds,
         metrics=tuple(manifest.suite.metrics),
         scenarios=scenarios,
-        methods={manifest.method.label: bundle_method(bundle)},
+        methods={manifest.method.label: bundle_method(bundle, scenarios)},
     )
 
 
@@ -133,6 +134,11 @@ def _score(
     places = Counter(zip(rows["metric"], map(repr, rows["at"]), strict=True))
     if repeated := [metric for (metric, _), count in places.items() if count > 1]:
         return [], [*faults, f"its record of {repeated[0]!r} is there more than once"]
+    claimed = str(rows["status"].iloc[0])
+    if claimed in LEFT_OUT or (cell.left_out and cell.left_out.status == "not_applicable"):
+        if predicted is not None:
+            faults.append("it was not run and yet has predictions")
+        return [], faults + _wrong_plan(cell, rows)
     if list(rows["metric"]) == [""]:
         if rows["status"].iloc[0] in ("ok", "skipped"):
             faults.append("it has a record without metric that is not of a failure")
@@ -152,6 +158,19 @@ def _score(
     prediction = predicted["prediction"].to_numpy(dtype=float)
     values = recompute(cell, task, prediction)
     return values, faults + _wrong_claims(rows, values)
+
+
+def _wrong_plan(cell: Cell, rows: pd.DataFrame) -> list[str]:
+    """Compare the claim that a cell was not run, or that it was, with what planning says of it."""
+    claimed, reason = str(rows["status"].iloc[0]), str(rows["error"].iloc[0])
+    if claimed == "unavailable":
+        return [f"it was not run ({reason}): install what is missing and run the suite again"]
+    planned = cell.left_out
+    if planned is None or planned.status != "not_applicable":
+        return [f"it claims that the method does not apply ({reason:.200}), but it does"]
+    if claimed != "not_applicable":
+        return [f"it claims {claimed}, but the method does not apply: {planned.reason:.200}"]
+    return [] if list(rows["metric"]) == [""] else ["it does not apply and yet has metrics"]
 
 
 def recompute(cell: Cell, task: Task, prediction: np.ndarray) -> list[MetricValue]:

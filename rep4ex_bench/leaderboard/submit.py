@@ -30,6 +30,7 @@ from rep4ex_bench.leaderboard.manifest import (
     Manifest,
     MethodEntry,
     ScenarioEntry,
+    SourceEntry,
     SuiteEntry,
 )
 from rep4ex_bench.leaderboard.scoring import score_bundle
@@ -37,7 +38,7 @@ from rep4ex_bench.leaderboard.source import collect_source
 from rep4ex_bench.method import Method
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import read_predictions_table
-from rep4ex_bench.records.records import read_records_table, table_bytes
+from rep4ex_bench.records.records import LEFT_OUT, read_records_table, table_bytes
 from rep4ex_bench.registry import METHODS, SCENARIOS
 from rep4ex_bench.running.run_folder import SUITE_TEXT, RunFolder
 
@@ -93,7 +94,7 @@ def submit(
         licence=licence,
         protocol_version=int(records["protocol_version"].iloc[0]),
         suite=_suite_entry(records, text),
-        method=_method_entry(records, cls),
+        method=_method_entry(records, cls, source),
         source=source,
         seeds=sorted({int(seed) for seed in records["seed"]}),
         environment=_environment(records),
@@ -159,8 +160,12 @@ def _suite_entry(records: pd.DataFrame, text: str) -> SuiteEntry:
     )
 
 
-def _method_entry(records: pd.DataFrame, cls: type[Method]) -> MethodEntry:
+def _method_entry(records: pd.DataFrame, cls: type[Method], source: SourceEntry) -> MethodEntry:
+    """Return the entry of a method; what planning must know where its code is in the bundle."""
     first = records.iloc[0]
+    with_code = source.kind == "files"
+    apart = records[records["status"] == "not_applicable"]
+    reasons = dict(zip(apart["scenario_label"].map(str), apart["error"].map(str), strict=True))
     return MethodEntry(
         label=str(first["method_label"]),
         name=cls.name,
@@ -169,10 +174,13 @@ def _method_entry(records: pd.DataFrame, cls: type[Method]) -> MethodEntry:
         module=cls.__module__,
         class_name=cls.__name__,
         parameters=json.loads(str(first["method_parameters"])),
+        needs=sorted(cls.needs) if with_code else None,
+        unsupported=reasons if with_code and reasons else None,
     )
 
 
 def _environment(records: pd.DataFrame) -> dict[str, str]:
     columns = ("hardware", "versions", "git_commit", "device", "backend")
-    made = {column: ", ".join(sorted(set(map(str, records[column])))) for column in columns}
+    ran = records[~records["status"].isin(LEFT_OUT)]
+    made = {column: ", ".join(sorted(set(map(str, ran[column])))) for column in columns}
     return {**made, "submitted_with": provenance.versions()}

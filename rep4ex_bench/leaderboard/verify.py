@@ -34,7 +34,7 @@ from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA, read_predictions
 from rep4ex_bench.records.records import RECORD_SCHEMA, read_records, records_table, write_table
-from rep4ex_bench.running.cell import CellResult
+from rep4ex_bench.running.cell import CellResult, left_out_cell
 from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.suite import Cell
 
@@ -124,7 +124,8 @@ def verify(
         recorded: folder of an earlier verification with this beacon, to be compared with.
 
     Raises:
-        BundleError: a bundle that cannot be run here at all.
+        BundleError: a bundle that cannot be run here at all, a package of its method missing for
+            instance.
         UsageError: a beacon too short.
     """
     revealed: tuple[int, ...] = ()
@@ -144,6 +145,7 @@ def verify(
     if sample is not None:
         sound = secrets.SystemRandom().sample(sound, min(sample, len(sound)))
     ranking = bundle_suite(bundle, revealed).cells() if revealed else []
+    _require_packages([*sound, *ranking])
     results = _run([*sound, *ranking], device, workers)
     claims = _Claims(bundle.records(), bundle.predictions())
     for cell in sound:
@@ -185,14 +187,20 @@ class _Claims:
 
 def _run(cells: list[Cell], device: str, workers: int | None) -> dict[str, CellResult]:
     """Run cells in an order nobody can foresee; nothing is written while methods run."""
-    results: dict[str, CellResult] = {}
-    if not cells:
+    results = {cell.key: left_out_cell(cell) for cell in cells if cell.left_out is not None}
+    shuffled = [cell for cell in cells if cell.left_out is None]
+    if not shuffled:
         return results
-    shuffled = list(cells)
     secrets.SystemRandom().shuffle(shuffled)
     executor = LocalExecutor(resolve_device(device).type, workers, confined=True)
     executor.run(shuffled, lambda cell: None, lambda cell, r: results.update({cell.key: r}))
     return results
+
+
+def _require_packages(cells: list[Cell]) -> None:
+    for cell in cells:
+        if cell.left_out is not None and cell.left_out.status == "unavailable":
+            raise BundleError(f"the bundle cannot be run here: {cell.left_out.reason}")
 
 
 def _rank(
@@ -229,7 +237,9 @@ def _compare(cell: Cell, claims: _Claims, result: CellResult) -> tuple[State, st
         return "broken", "there is no record of it"
     again = records_table(result.records).to_pandas()
     claimed_failed, failed = list(rows["metric"]) == [""], list(again["metric"]) == [""]
-    if claimed_failed and failed:
+    if cell.left_out is not None and list(rows["status"]) == list(again["status"]):
+        return "identical", f"the method does not apply: {cell.left_out.reason}"
+    if claimed_failed and failed and cell.left_out is None:
         return "identical", "it fails again"
     if claimed_failed or failed or result.predictions is None or cell.key not in claims.predictions:
         now = f"{again['status'].iloc[0]}: {again['error'].iloc[0]}" if failed else "gives values"

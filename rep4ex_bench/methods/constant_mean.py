@@ -30,6 +30,7 @@ class ConstantMean(Method):
     name: ClassVar[str] = "constant_mean"
     version: ClassVar[int] = 1
     role: ClassVar[Role] = "control"
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedConstant:
         """Take the mean."""

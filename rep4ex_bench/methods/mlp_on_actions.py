@@ -42,6 +42,7 @@ class MLPOnActions(Method):
 
     name: ClassVar[str] = "mlp_on_actions"
     version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, hidden: int = 64, steps: int = 1500) -> None:
         self.hidden = hidden

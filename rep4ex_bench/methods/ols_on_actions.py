@@ -31,6 +31,7 @@ class OLSOnActions(Method):
 
     name: ClassVar[str] = "ols_on_actions"
     version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedOLS:
         """Fit by least squares (deterministic; on the CPU)."""

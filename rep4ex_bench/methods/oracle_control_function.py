@@ -40,6 +40,7 @@ class OracleControlFunction(OracleMethod):
 
     name: ClassVar[str] = "oracle_control_function"
     version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"linear_oracle"})
 
     def __init__(self, second_stage: str = "splines") -> None:
         self.second_stage = second_stage

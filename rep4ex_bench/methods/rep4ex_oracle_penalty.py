@@ -37,6 +37,7 @@ class Rep4ExOraclePenalty(OracleMethod):
 
     name: ClassVar[str] = "rep4ex_oracle_penalty"
     version: ClassVar[int] = 2
+    needs: ClassVar[frozenset[str]] = frozenset({"features", "linear_oracle"})
 
     def __init__(
         self,

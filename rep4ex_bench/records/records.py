@@ -21,7 +21,10 @@ SCHEMA_VERSION = 3
 # Older schemas that are still read: what each lacks, with the value that says "not recorded".
 _LACKING: dict[str, dict[str, float]] = {"2": {"process_seconds": float("nan")}}
 READABLE_SCHEMAS = (*map(int, _LACKING), SCHEMA_VERSION)
-STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")
+# Of cells that are left out of a run: empty fields, no failures (`running/applicability.py`).
+LEFT_OUT = ("not_applicable", "unavailable")
+NO_FAILURE = ("ok", "skipped", *LEFT_OUT)
+STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped", *LEFT_OUT)
 _VERSION_KEY = b"rep4ex_bench.records"
 
 
@@ -40,10 +43,11 @@ class Record:
         role: "method", "oracle" or "control".
         seed: the suite's seed of the cell.
         cell_key: SHA-256 of everything that can change the cell's numbers.
-        metric: name of the metric, "" where the cell failed before any metric.
+        metric: name of the metric, "" where the cell failed before any metric or was not run.
         at: position on the metric's axis (distance from the support), NaN for a scalar.
         value: of the metric, NaN unless status is "ok".
-        status: "ok", "failed", "timeout", "out_of_memory" or "skipped".
+        status: "ok", "failed", "timeout", "out_of_memory" or "skipped"; "not_applicable" or
+            "unavailable" for a cell that is left out of the run.
         error: message where status is not "ok".
         group_size: cells whose fits were done together; 1 for a fit alone.
         fit_seconds: wall time of fit; of a group, its time over its size.
@@ -59,7 +63,7 @@ class Record:
         git_commit: of the source tree, "" for a wheel.
         protocol_version: of the suite.
         data_hash: SHA-256 of the training data.
-        finished_at: UTC, ISO 8601.
+        finished_at: UTC, ISO 8601; "" where nothing ran, like all that says where it did.
     """
 
     suite: str

@@ -99,6 +99,21 @@ def failed_cell(cell: Cell, status: str, error: str) -> CellResult:
     )
 
 
+def left_out_cell(cell: Cell) -> CellResult:
+    """Return the one record of a cell that is left out of the run.
+
+    Nothing ran anywhere, so it names no machine, no versions and no time.
+
+    Raises:
+        ValueError: the cell is to be run.
+    """
+    if cell.left_out is None:
+        raise ValueError(f"a cell that is left out of a run was expected, {cell.key} is to be run")
+    (record,) = failed_cell(cell, cell.left_out.status, cell.left_out.reason).records
+    nowhere = replace(record, hardware="", versions="", git_commit="", finished_at="")
+    return CellResult([nowhere])
+
+
 def _sample(cell: Cell, known: _Progress, device: str) -> Task | Exception:
     try:
         task = cell.scenario.sample(cell.seed)

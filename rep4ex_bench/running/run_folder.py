@@ -6,7 +6,9 @@
     cells/<first two>/<key>/predictions.parquet, records.parquet
     records.parquet, predictions.parquet, report.html      collected from the finished cells
 
-A cell is finished when its records.parquet exists; it is written last, and never again.
+A cell is finished when its records.parquet exists; it is written last, and never again. A cell that
+is left out of a run has no folder, only its record in the collected ones: it is planned anew each
+time.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from rep4ex_bench.records.records import (
     records_table,
     write_table,
 )
-from rep4ex_bench.running.cell import CellResult
+from rep4ex_bench.running.cell import CellResult, left_out_cell
 from rep4ex_bench.running.suite import Cell
 
 _MARKER = "run.json"
@@ -138,7 +140,12 @@ class RunFolder:
         )
 
     def is_finished(self, cell: Cell) -> bool:
-        """Say whether the cell has its records."""
+        """Say whether the cell has its records; where the method does not apply, they do not count.
+
+        Records of a method that is not installed any more do.
+        """
+        if cell.left_out is not None and cell.left_out.status == "not_applicable":
+            return False
         # as text: a Path costs more than looking
         return os.path.exists(f"{self.path}/cells/{cell.key[:2]}/{cell.key}/records.parquet")
 
@@ -152,6 +159,9 @@ class RunFolder:
     def collect(self, cells: Iterable[Cell]) -> None:
         """Write records.parquet and predictions.parquet from the finished cells, in that order.
 
+        Cells that are left out of the run have their one record there; others that are not
+        finished have none.
+
         Labels are not part of a cell's key; records get the labels that the cells have now.
 
         Raises:
@@ -163,6 +173,8 @@ class RunFolder:
         ):
             for cell in cells:
                 if not self.is_finished(cell):
+                    if cell.left_out is not None:
+                        records.add(records_table(left_out_cell(cell).records))
                     continue
                 table = read_records_table(self._folder(cell) / "records.parquet")
                 records.add(_with_labels(table, cell))

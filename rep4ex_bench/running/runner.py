@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
+from rep4ex_bench.records.records import NO_FAILURE
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.executors.choice import make_executor
 from rep4ex_bench.running.run_folder import RunFolder
@@ -20,7 +22,10 @@ class Watcher(Protocol):
     """Is told how a run goes on; see `cli/progress.py` for the ones of the command line."""
 
     def planned(self, total: int, reused: int) -> None:
-        """Say how many cells there are and how many of them were finished before."""
+        """Say how many cells are to be had and how many of them were finished before."""
+
+    def left_out(self, not_applicable: int, unavailable: int) -> None:
+        """Say how many more cells are left out of the run; called where there are any."""
 
     def started(self, cell: Cell) -> None:
         """Say that a cell started."""
@@ -38,7 +43,9 @@ class Run:
         records: of all finished cells of the suite in that folder.
         cells: number of cells that were asked for.
         reused: how many of them were finished before.
-        failed: how many of them have a record that is neither "ok" nor "skipped".
+        failed: how many of them failed, or have a metric that did.
+        not_applicable: how many are left out since the method does not apply to the scenario.
+        unavailable: how many are left out since the method or a package of it is not installed.
     """
 
     folder: Path
@@ -46,6 +53,8 @@ class Run:
     cells: int
     reused: int
     failed: int
+    not_applicable: int = 0
+    unavailable: int = 0
 
 
 def run_suite(
@@ -92,18 +101,50 @@ def run_suite(
     with folder.held():
         folder.keep_suite(whole.text)
         cells = part.cells()
-        missing = [cell for cell in cells if not folder.is_finished(cell)]
+        unfinished = [cell for cell in cells if not folder.is_finished(cell)]
+        missing = [cell for cell in unfinished if cell.left_out is None]
+        apart = Counter(cell.left_out.status for cell in unfinished if cell.left_out is not None)
         if watcher is not None:
-            watcher.planned(len(cells), len(cells) - len(missing))
+            watcher.planned(len(cells) - apart.total(), len(cells) - len(unfinished))
+            if apart:
+                watcher.left_out(apart["not_applicable"], apart["unavailable"])
         if missing:
             engine.run(missing, *_callbacks(folder, watcher))
         # the report shows all that the folder holds of the suite, not only this call's part
         everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
-        folder.collect(everything)
+        folder.collect(_to_collect(everything, part, folder))
         records, _ = _write_report(folder, whole.name, whole.title)
     asked = records[records["cell_key"].isin({cell.key for cell in cells})]
-    bad = asked.loc[~asked["status"].isin(["ok", "skipped"]), "cell_key"].nunique()
-    return Run(folder.path, records, len(cells), len(cells) - len(missing), bad)
+    bad = asked.loc[~asked["status"].isin(NO_FAILURE), "cell_key"].nunique()
+    return Run(
+        folder=folder.path,
+        records=records,
+        cells=len(cells),
+        reused=len(cells) - len(unfinished),
+        failed=bad,
+        not_applicable=apart["not_applicable"],
+        unavailable=apart["unavailable"],
+    )
+
+
+def _to_collect(everything: list[Cell], part: Suite, folder: RunFolder) -> list[Cell]:
+    """Return the cells without those that are left out and belong to nothing that was ever run.
+
+    A method that nobody asked for yet has no records: empty fields alone would make it one whose
+    other cells are missing. The same goes for a scenario's seeds.
+    """
+    if all(cell.left_out is None for cell in everything):
+        return everything
+    finished = [cell for cell in everything if folder.is_finished(cell)]
+    methods = {*part.methods, *(cell.method_label for cell in finished)}
+    seeds = {(scenario, seed) for scenario in part.scenarios for seed in part.seeds}
+    seeds |= {(cell.scenario_label, cell.seed) for cell in finished}
+    return [
+        cell
+        for cell in everything
+        if cell.left_out is None
+        or (cell.method_label in methods and (cell.scenario_label, cell.seed) in seeds)
+    ]
 
 
 def _callbacks(
@@ -116,7 +157,7 @@ def _callbacks(
     def on_done(cell: Cell, result: CellResult) -> None:
         folder.write(cell, result)
         if watcher is not None:
-            good = all(record.status in ("ok", "skipped") for record in result.records)
+            good = all(record.status in NO_FAILURE for record in result.records)
             watcher.finished(cell, "ok" if good else "failed")
 
     return on_start, on_done

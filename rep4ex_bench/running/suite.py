@@ -15,7 +15,8 @@
     [[methods]]
     name = "rep4ex"
 
-Every name and parameter is checked before anything runs.
+Every name and parameter is checked before anything runs. A method that cannot be imported stops
+nothing: its cells are planned, and left out with the reason (`applicability.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from rep4ex_bench.evaluation import DEFAULT_METRICS
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import get_method, get_metric, get_scenario
+from rep4ex_bench.registry import get_metric, get_scenario
+from rep4ex_bench.running.applicability import LeftOut, left_out, method_or_placeholder
 from rep4ex_bench.running.resources import ONE_CORE, Resources
 from rep4ex_bench.scenario import Scenario
 
@@ -74,6 +76,7 @@ class Cell:
 
     `judges` are the metrics themselves, where they were looked up already: a worker process knows
     those of this package and of installed ones by their names, not those of a script.
+    `left_out` says why it is not run, where it is not.
     """
 
     suite: str
@@ -88,6 +91,7 @@ class Cell:
     key: str
     resources: Resources = ONE_CORE
     judges: tuple[Metric, ...] = ()
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,12 @@ class Suite:
     resources: Resources = ONE_CORE
 
     def cells(self) -> list[Cell]:
-        """Return all cells, seeds outermost, so that every method has early seeds early."""
+        """Return all cells, seeds outermost, so that every method has early seeds early.
+
+        Raises:
+            PluginError: a word in `offers` or `needs` that the vocabulary does not have.
+        """
+        apart = left_out(self.scenarios, self.methods)
         # identities are looked up once: a plan may have 100,000 cells
         scenarios = [(label, one, _identity(one)) for label, one in self.scenarios.items()]
         methods = [(label, one, _identity(one)) for label, one in self.methods.items()]
@@ -129,6 +138,7 @@ class Suite:
                 _key(common | {"scenario": of_scenario, "method": of_method, "seed": seed}),
                 self.resources,
                 judges,
+                apart.get((scenario_label, method_label)),
             )
             for seed in self.seeds
             for scenario_label, scenario, of_scenario in scenarios
@@ -254,7 +264,7 @@ def parse_suite(text: str, source: str) -> Suite:
         timeout_seconds=float(content.timeout_seconds),
         metrics=tuple(content.metrics),
         scenarios=_components("scenarios", content.scenarios, get_scenario, source),
-        methods=_components("methods", content.methods, get_method, source),
+        methods=_components("methods", content.methods, method_or_placeholder, source),
         text=text,
         resources=content.resources,
     )

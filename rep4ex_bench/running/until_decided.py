@@ -9,6 +9,7 @@ from rep4ex_bench.boards.ranking.scores import scores
 from rep4ex_bench.boards.ranking.sequential import Decision, decide, fewest_seeds
 from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.records.records import read_records
+from rep4ex_bench.running.applicability import left_out
 from rep4ex_bench.running.runner import Run, Watcher, run_suite
 from rep4ex_bench.running.suite import Suite
 
@@ -44,7 +45,8 @@ def run_until_decided(
         timeout_seconds, memory_gigabytes, device, executor, workers, watcher: as of `run_suite`.
 
     Raises:
-        UsageError: not two methods, too low a limit, or what `run_suite` raises.
+        UsageError: not two methods, no scenario where both can be run, too low a limit, or what
+            `run_suite` raises.
         OutputFolderError: the folder holds cells of other methods.
     """
     part = suite.narrowed(
@@ -59,6 +61,7 @@ def run_until_decided(
             f"no difference can be decided with fewer than {fewest_seeds()} seeds, "
             f"got a limit of {most_seeds}"
         )
+    _refuse_nothing_in_common(part)
     _refuse_others(Path(out), set(part.methods))
     labels = [
         next(label for label, method in part.methods.items() if wanted in (label, method.name))
@@ -91,6 +94,16 @@ def decision_text(decision: Decision, first: str, second: str) -> str:
         return f"undecided {count}"
     other = second if decision.winner == first else first
     return f"{decision.winner} has the smaller error more often than {other}: decided {count}"
+
+
+def _refuse_nothing_in_common(suite: Suite) -> None:
+    apart = left_out(suite.scenarios, suite.methods)
+    if all(any((s, m) in apart for m in suite.methods) for s in suite.scenarios):
+        (_, method), why = next(iter(apart.items()))
+        raise UsageError(
+            f"two methods are compared where both can be run, which is nowhere: {method} is "
+            f"{why.status.replace('_', ' ')} ({why.reason}); name other methods or scenarios"
+        )
 
 
 def _refuse_others(out: Path, methods: set[str]) -> None:

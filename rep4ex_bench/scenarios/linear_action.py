@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenario import Description, Oracle, Queries, Scenario, Task, Truth
 from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
 from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
 from rep4ex_bench.scenarios.noise import confounded_noise, random_correlation
@@ -91,6 +91,10 @@ class LinearAction(Scenario):
         self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
         if self.outcome == "interaction" and self.d == 1:
             self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+
+    def description(self) -> Description:
+        """Return the dimensions, which are parameters."""
+        return Description(self.k, self.m, self.n, self.d, self.checked_offers())
 
     def sample(self, seed: int) -> Task:
         """Return the task of that seed."""

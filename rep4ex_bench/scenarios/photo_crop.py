@@ -21,8 +21,8 @@ import numpy as np
 import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.scenario import Oracle, Scenario, Task
-from rep4ex_bench.scenarios.crop_mixing import PHOTOS, CropMixing, grey_photo
+from rep4ex_bench.scenario import Description, Oracle, Scenario, Task
+from rep4ex_bench.scenarios.crop_mixing import PHOTOS, SAMPLES, CropMixing, grey_photo
 from rep4ex_bench.scenarios.mixing import matrix_with_condition
 from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
 from rep4ex_bench.scenarios.noise import confounded_noise, random_correlation
@@ -99,6 +99,10 @@ class PhotoCrop(Scenario):
         self.require_number("crop", _CROPS[0], maximum=_CROPS[1])
         self.require_number("blur", 0.0, maximum=_MAX_BLUR)
         self.require_number("span", 0.0, strict=True, maximum=1.0)
+
+    def description(self) -> Description:
+        """Return the dimensions, which do not depend on parameters, and n."""
+        return Description(_DIM, SAMPLES**2, self.n, _DIM, self.checked_offers())
 
     def sample(self, seed: int) -> Task:
         """Return the task of that seed; features (n, 256), actions (n, 2)."""

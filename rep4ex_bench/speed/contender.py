@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor
@@ -103,19 +102,3 @@ def register_kernel_implementation(cls: T) -> T:
     """
     KERNEL_IMPLEMENTATIONS.register(cls)
     return cls
-
-
-def missing_package(contender: type[KernelImplementation]) -> str | None:
-    """Say which distribution is missing and how to install it, or return None."""
-    missing = [name for name in contender.requires if package_version(name) is None]
-    if not missing:
-        return None
-    return f"{', '.join(missing)} not installed; pip install '{contender.install}'"
-
-
-def package_version(distribution: str) -> str | None:
-    """Return the version of an installed distribution, None where there is none."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rep4ex_bench.errors import UnknownNameError, UsageError
-from rep4ex_bench.speed.contender import (
-    KERNEL_IMPLEMENTATIONS,
-    KernelImplementation,
-    missing_package,
-)
+from rep4ex_bench.installed import missing_package
+from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
 from rep4ex_bench.speed.rows import RunFacts, cell_key
 from rep4ex_bench.speed.workload import Workload
 

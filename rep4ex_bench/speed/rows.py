@@ -9,10 +9,11 @@ import json
 import math
 from collections.abc import Iterator
 
+from rep4ex_bench.installed import package_version
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.records import Record
 from rep4ex_bench.speed.clock import Timing
-from rep4ex_bench.speed.contender import KernelImplementation, package_version
+from rep4ex_bench.speed.contender import KernelImplementation
 from rep4ex_bench.speed.measure import Measured
 from rep4ex_bench.speed.outcome import Outcome
 from rep4ex_bench.speed.protocol import PROTOCOL_VERSION, Protocol

@@ -24,13 +24,13 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.clock import synchronise
 from rep4ex_bench.speed.contender import (
     KernelImplementation,
     Step,
     UnsupportedWorkloadError,
-    missing_package,
 )
 from rep4ex_bench.speed.outputs import Consumed, consume, judge
 from rep4ex_bench.speed.plan import load_contenders

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.contender import (
     KERNEL_IMPLEMENTATIONS,
     UnsupportedWorkloadError,
-    missing_package,
 )
 from rep4ex_bench.speed.contenders import ours
 from rep4ex_bench.speed.measure import first_call

@@ -10,11 +10,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.contender import (
     KERNEL_IMPLEMENTATIONS,
     KernelImplementation,
-    missing_package,
 )
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.outputs import consume, judge

@@ -43,6 +43,9 @@ class _Clock:
     def planned(self, total: int, reused: int) -> None:
         """Say nothing."""
 
+    def left_out(self, not_applicable: int, unavailable: int) -> None:
+        """Say nothing."""
+
     def started(self, cell: Cell) -> None:
         """Note the first."""
         self.first_start = self.first_start or time.perf_counter()

@@ -179,6 +179,9 @@ class _Stopper:
     def planned(self, total: int, reused: int) -> None:
         """Say nothing."""
 
+    def left_out(self, not_applicable: int, unavailable: int) -> None:
+        """Say nothing."""
+
     def started(self, cell: Cell) -> None:
         """Say nothing."""
 

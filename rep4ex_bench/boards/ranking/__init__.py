@@ -1,6 +1,7 @@
 """Leaderboard statistics: functions of records alone.
 
 scores.py       records -> one number per scenario, seed and method; what is missing is infinite
+coverage.py     which methods are left out of which scenarios, and why
 board.py        one row per scenario and method
 pairs.py        two methods on the same seeds
 overall.py      all scenarios: mean ranks, critical difference, ties
@@ -11,6 +12,7 @@ sequential.py   a test that may be looked at after every seed
 """
 
 from rep4ex_bench.boards.ranking.board import ROLE_ORDER, leaderboard
+from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.summary import Ranking, places, rank
 
-__all__ = ["ROLE_ORDER", "Ranking", "leaderboard", "places", "rank"]
+__all__ = ["ROLE_ORDER", "Gap", "Ranking", "gaps", "leaderboard", "places", "rank"]

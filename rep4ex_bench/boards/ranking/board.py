@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
+from rep4ex_bench.boards.ranking.coverage import reasons
 from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
+from rep4ex_bench.records.records import NO_FAILURE
 
 ROLE_ORDER = ("method", "oracle", "control")
 _MEDIANS = ("nmse_inside", "affine_r2", "affine_r2_do")
@@ -19,13 +21,15 @@ _MEDIANS = ("nmse_inside", "affine_r2", "affine_r2_do")
 def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     """Return one row per scenario and method, best median nmse_outside first within each role.
 
-    Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario),
-    cells_ok, cells_missing, then the median over seeds of nmse_outside, nmse_inside, affine_r2,
-    affine_r2_do and fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low and
-    _high (bootstrap interval of the median); cost_seconds (median of fit and prediction together),
-    on_front (of nmse_outside against cost_seconds, within the role), breakdown_ols and
-    breakdown_mean (`breakdown.py`). A cell that failed or is missing has no value; it counts as
-    infinitely bad in nmse_outside and nmse_inside and is not left out.
+    Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario but
+    those that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
+    nmse_inside, affine_r2, affine_r2_do and fit_seconds; nmse_outside_min and _max (over all
+    seeds), nmse_outside_low and _high (bootstrap interval of the median); cost_seconds (median of
+    fit and prediction together), on_front (of nmse_outside against cost_seconds, within the role),
+    breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
+    value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
+    that does not apply or is not installed has empty fields (NaN), comes last in its role, and
+    `left_out` says why; "" elsewhere.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
     tables = [_scenario(s, by_scenario.get_group(s.scenario)) for s in scores(records)]
@@ -35,13 +39,13 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
 def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
     methods = found.values.columns
     low, high = median_intervals(found.values.to_numpy().T)
-    bad = rows.loc[~rows["status"].isin(["ok", "skipped"])]
+    bad = rows.loc[~rows["status"].isin(NO_FAILURE)]
     table = pd.DataFrame(
         {
             "scenario_label": found.scenario,
             "data_label": rows["data_label"].iloc[0],
             "role": [found.roles[m] for m in methods],
-            "cells": len(found.values),
+            "cells": found.values.notna().sum(),
             "cells_missing": found.missing.sum(),
             METRIC: found.values.median(),
             f"{METRIC}_min": found.values.min(),
@@ -61,6 +65,9 @@ def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
     table["cost_seconds"] = whole.groupby(fitted["method_label"]).median()
     table["on_front"] = _fronts(table)
     table = table.join(breakdowns(rows))
+    why = reasons(rows)
+    empty = table["cells"] == 0
+    table["left_out"] = [why.get(str(method), "") if empty[method] else "" for method in methods]
     table["_role"] = table["role"].map({role: i for i, role in enumerate(ROLE_ORDER)})
     order = table.reset_index().sort_values(
         ["_role", METRIC, "method_label"], na_position="last", kind="stable"

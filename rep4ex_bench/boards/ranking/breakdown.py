@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rep4ex_bench.boards.ranking.intervals import Floats
+from rep4ex_bench.records.records import LEFT_OUT
 
 BASELINES = {"ols": "ols_on_actions", "mean": "constant_mean"}
 
@@ -46,7 +47,7 @@ def breakdowns(rows: pd.DataFrame) -> pd.DataFrame:
 def median_curves(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the median over all seeds of the error by distance: index distance, columns methods.
 
-    A seed without a value counts as infinitely bad.
+    A seed without a value counts as infinitely bad, but for those that are left out of the run.
     """
     good = rows[(rows["metric"] == "nmse_by_distance") & (rows["status"] == "ok")]
     if good.empty:
@@ -57,6 +58,10 @@ def median_curves(rows: pd.DataFrame) -> pd.DataFrame:
     seeds = rows["seed"].unique()
     methods = good["method_label"].unique()
     columns = pd.MultiIndex.from_product([methods, seeds], names=["method_label", "seed"])
+    left = rows.loc[rows["status"].isin(LEFT_OUT), ["method_label", "seed"]]
+    if len(left):
+        empty = {*left.itertuples(index=False, name=None)} - {*table.columns}
+        columns = columns[[cell not in empty for cell in columns]]
     whole = table.reindex(columns=columns).fillna(math.inf)
     return whole.T.groupby(level=0).median().T
 

@@ -7,7 +7,8 @@
     memory   = median over these seeds of the peak growth of memory
 
 A cell that failed or is missing never reaches a level. Its seconds are not known: what it used up
-is counted as the most that any seed of its method and scenario took.
+is counted as the most that any seed of its method and scenario took. A cell that is left out of the
+run is no seed of its method; where all are, the method has no rows.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def cost_table(records: pd.DataFrame, levels: tuple[float, ...] = LEVELS) -> pd.
 def _rows(
     found: Scores, rows: pd.DataFrame, method: str, levels: tuple[float, ...]
 ) -> list[dict[str, Any]]:
-    errors = found.values[method]
+    errors = found.values[method].dropna()
+    if errors.empty:
+        return []
     seconds = _by_seed(rows, "process_seconds").reindex(errors.index)
     memory = _by_seed(rows, "peak_memory_bytes").reindex(errors.index)
     memory = memory.where(memory >= 0)

@@ -18,13 +18,24 @@ def median_intervals(values: Floats) -> tuple[Floats, Floats]:
     """Return lower and upper end of the percentile-bootstrap interval of each row's median.
 
     Args:
-        values: shape (methods, seeds), infinite for a failure; the same seeds in every row, which
-            are resampled together.
+        values: shape (methods, seeds), infinite for a failure, NaN for an empty field; the same
+            seeds in every row, which are resampled together. A row with empty fields is resampled
+            alone, over the others.
 
     Returns:
         two arrays (methods,), NaN with fewer than two seeds. With fewer than six seeds even the
         range from the best to the worst seed holds the median less often than `LEVEL`.
     """
+    low, high = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    empty = np.isnan(values)
+    whole = ~empty.any(axis=1)
+    low[whole], high[whole] = _intervals(values[whole])
+    for row in np.flatnonzero(~whole):
+        low[row], high[row] = (end[0] for end in _intervals(values[row, ~empty[row]][None]))
+    return low, high
+
+
+def _intervals(values: Floats) -> tuple[Floats, Floats]:
     rows, seeds = values.shape
     if seeds < 2 or rows == 0:
         return np.full(rows, np.nan), np.full(rows, np.nan)

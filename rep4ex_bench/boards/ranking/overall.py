@@ -4,6 +4,9 @@ Two methods are separated if Friedman's test rejects "all are alike" and their m
 scenarios differ by more than q sqrt(k (k + 1) / (6 N)), q the studentised range over sqrt(2) for
 the k methods. Source: Nemenyi (1963), in Demsar (2006), "Statistical comparisons of classifiers
 over multiple data sets". Scenarios are the sample: what is said holds for scenarios like these.
+
+Only methods that apply in every scenario have a place: ranks of others would be over other
+scenarios. The others are listed with the number of scenarios where they apply.
 """
 
 from __future__ import annotations
@@ -27,11 +30,14 @@ class Overall:
     Attributes:
         table: best first; columns method_label, mean_rank, best_place, worst_place (the places that
             cannot be told apart from its own), groups (letters; methods that share one are tied),
-            failed and missing (cells), cells.
-        scenarios: number of scenarios.
-        critical_difference: of mean ranks; the smallest that so many scenarios can decide.
+            failed and missing (cells), cells, coverage (scenarios where no cell is left out).
+        scenarios: number of scenarios where any method applies.
+        critical_difference: of mean ranks; the smallest that so many scenarios can decide. NaN
+            with fewer than two methods that apply everywhere.
         friedman_p: NaN with fewer than three methods or two scenarios.
         separable: whether Friedman's test rejects (with two methods the difference decides alone).
+        unplaced: methods that have empty fields, those with the best coverage first; columns
+            method_label, failed, missing, cells, coverage.
     """
 
     table: pd.DataFrame
@@ -39,17 +45,58 @@ class Overall:
     critical_difference: float
     friedman_p: float
     separable: bool
+    unplaced: pd.DataFrame
 
 
 def overall(scores: list[Scores]) -> Overall | None:
     """Return the order of the methods of role "method"; None where there are fewer than two.
 
     A method is ranked in a scenario by its median nmse_outside, a failed or missing cell counting
-    as infinitely bad; equal medians share the mean of their ranks.
+    as infinitely bad; equal medians share the mean of their ranks. Where fewer than two methods
+    apply in every scenario, all of them are without place.
     """
     medians = pd.DataFrame({s.scenario: s.of_role("method").median() for s in scores}).T
     if medians.shape[1] < 2:
         return None
+    # where no method applies nobody can be ranked, and nobody lacks anything
+    somewhere = medians.notna().any(axis=1).to_numpy()
+    if somewhere.any():
+        medians = medians[somewhere]
+        scores = [one for one, applies in zip(scores, somewhere, strict=True) if applies]
+    counts = _counts(scores, list(medians.columns))
+    compared = [m for m in medians.columns if counts.loc[m, "coverage"] == len(scores)]
+    if len(compared) < 2:
+        compared = []
+    others = counts.drop(index=compared).sort_values("coverage", ascending=False, kind="stable")
+    unplaced = others.reset_index(names="method_label")
+    if not compared:
+        return Overall(_NOBODY, len(scores), math.nan, math.nan, False, unplaced)
+    return _ordered(medians[compared], counts, unplaced)
+
+
+# Columns of the places where nobody has one.
+_NOBODY = pd.DataFrame(
+    columns=[
+        *("method_label", "mean_rank", "best_place", "worst_place", "groups"),
+        *("failed", "missing", "cells", "coverage"),
+    ]
+)
+
+
+def _counts(scores: list[Scores], methods: list[str]) -> pd.DataFrame:
+    """Return failed, missing, cells and coverage of each method."""
+    missing = pd.concat([s.missing for s in scores]).sum()
+    values = pd.concat([s.values for s in scores])
+    without = values.map(math.isinf).sum()
+    counts = pd.DataFrame(
+        {"failed": without - missing, "missing": missing, "cells": values.notna().sum()}
+    )
+    counts["coverage"] = [sum(s.applies(m) for s in scores) for m in counts.index]
+    return counts.loc[methods]
+
+
+def _ordered(medians: pd.DataFrame, counts: pd.DataFrame, unplaced: pd.DataFrame) -> Overall:
+    """Return the order of the methods by their medians (scenarios, methods)."""
     ranks = stats.rankdata(medians.to_numpy(), axis=1)
     scenarios, methods = ranks.shape
     difference = critical_difference(methods, scenarios)
@@ -60,8 +107,6 @@ def overall(scores: list[Scores]) -> Overall | None:
     mean = mean[order]
     apart = (np.abs(mean[:, None] - mean) > difference) & separable
     labels = medians.columns[order]
-    missing = pd.concat([s.missing for s in scores]).sum()
-    without = pd.concat([s.values for s in scores]).map(math.isinf).sum()
     table = pd.DataFrame(
         {
             "method_label": labels,
@@ -71,12 +116,10 @@ def overall(scores: list[Scores]) -> Overall | None:
                 methods - int((apart[i] & (mean > m)).sum()) for i, m in enumerate(mean)
             ],
             "groups": _letters(~apart),
-            "failed": (without - missing)[labels].to_numpy(),
-            "missing": missing[labels].to_numpy(),
-            "cells": sum(len(s.values) for s in scores),
+            **{name: column.to_numpy() for name, column in counts.loc[labels].items()},
         }
     )
-    return Overall(table, scenarios, difference, p, separable)
+    return Overall(table, scenarios, difference, p, separable, unplaced)
 
 
 def critical_difference(methods: int, scenarios: int, alpha: float = ALPHA) -> float:

@@ -29,8 +29,9 @@ def compare_pairs(scores: Sequence[Scores]) -> pd.DataFrame:
     Columns: scenario_label, first, second (`first` has the smaller median), seeds, ratio (median
     over seeds of the error of `second` over that of `first`), p, p_holm, decided, smallest_ratio
     (the smallest ratio that would have been decided with this scatter over seeds; infinite where
-    the seeds are too few for any). Of more than 40 methods, each is compared with the best and with
-    the one before it only.
+    the seeds are too few for any). Two methods are compared on the seeds where both have a field
+    that is not empty; where there are none, the pair has no row. Of more than 40 methods, each is
+    compared with the best and with the one before it only.
     """
     columns = ["scenario_label", "first", "second", "seeds", "ratio", "p", "p_holm", "decided"]
     rows = [row for one in scores for row in _rows(one)]
@@ -38,14 +39,17 @@ def compare_pairs(scores: Sequence[Scores]) -> pd.DataFrame:
 
 
 def _rows(scores: Scores) -> list[dict[str, object]]:
-    table = scores.of_role("method")
+    table = scores.of_role("method").dropna(axis=1, how="all")
     order = table.median().sort_values(kind="stable").index
     pairs = list(combinations(range(len(order)), 2))
     if len(order) > _MOST_METHODS:
         pairs = [(a, b) for a, b in pairs if a == 0 or b == a + 1]
+    both = [table[[order[a], order[b]]].dropna() for a, b in pairs]
+    pairs = [pair for pair, seeds in zip(pairs, both, strict=True) if len(seeds)]
     if not pairs:
         return []
-    differences = [log_ratio(table[order[b]], table[order[a]]) for a, b in pairs]
+    both = [seeds for seeds in both if len(seeds)]
+    differences = [log_ratio(seeds.iloc[:, 1], seeds.iloc[:, 0]) for seeds in both]
     p = signed_rank_ps(differences)
     adjusted = holm(np.array(p))
     return [
@@ -53,7 +57,7 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
             "scenario_label": scores.scenario,
             "first": order[a],
             "second": order[b],
-            "seeds": len(table),
+            "seeds": len(difference),
             "ratio": float(np.exp(np.median(difference))),
             "p": p[index],
             "p_holm": float(adjusted[index]),
@@ -80,12 +84,18 @@ def signed_rank_p(differences: Floats) -> float:
 
 
 def signed_rank_ps(differences: list[Floats]) -> list[float]:
-    """Return `signed_rank_p` of each; those without zeros and ties are tested in one call."""
-    plain = [i for i, d in enumerate(differences) if d.all() and len(np.unique(abs(d))) == len(d)]
-    p = {}
-    if plain:
-        together = stats.wilcoxon(np.stack([differences[i] for i in plain]), axis=1).pvalue
-        p = dict(zip(plain, np.atleast_1d(together).tolist(), strict=True))
+    """Return `signed_rank_p` of each; those without zeros and ties are tested in one call.
+
+    One call for each number of seeds.
+    """
+    plain: dict[int, list[int]] = {}
+    for place, d in enumerate(differences):
+        if d.all() and len(np.unique(abs(d))) == len(d):
+            plain.setdefault(len(d), []).append(place)
+    p: dict[int, float] = {}
+    for places in plain.values():
+        together = stats.wilcoxon(np.stack([differences[i] for i in places]), axis=1).pvalue
+        p |= dict(zip(places, np.atleast_1d(together).tolist(), strict=True))
     return [p[i] if i in p else signed_rank_p(d) for i, d in enumerate(differences)]
 
 

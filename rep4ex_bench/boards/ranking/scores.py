@@ -1,4 +1,8 @@
-"""From records to scores: a cell that failed or was never run has an infinite error, never none."""
+"""From records to scores: a cell that failed or was never run has an infinite error, never none.
+
+A cell that is left out of the run (its method does not apply there or is not installed) is an empty
+field: it has no error at all.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from rep4ex_bench.records.records import LEFT_OUT
 
 METRIC = "nmse_outside"
 
@@ -17,7 +23,8 @@ class Scores:
 
     Attributes:
         scenario: its label.
-        values: a row a seed, a column a method; infinite where the cell failed or is missing.
+        values: a row a seed, a column a method; infinite where the cell failed or is missing, NaN
+            where it is left out of the run.
         missing: same shape, True where there is no record of the cell at all.
         roles: of each method.
     """
@@ -30,6 +37,10 @@ class Scores:
     def of_role(self, role: str) -> pd.DataFrame:
         """Return the columns of `values` whose method has that role."""
         return self.values[[m for m in self.values.columns if self.roles[m] == role]]
+
+    def applies(self, method: str) -> bool:
+        """Say whether no cell of a method is left out."""
+        return bool(self.values[method].notna().all())
 
 
 def scores(records: pd.DataFrame) -> list[Scores]:
@@ -51,8 +62,19 @@ def scores(records: pd.DataFrame) -> list[Scores]:
         values = good["value"].where(good["value"] >= 0, math.inf)
         table = values.groupby([good["seed"], good["method_label"]]).max().unstack()
         table = table.reindex(index=seeds, columns=methods).astype(float).fillna(math.inf)
+        if (left := rows["status"].isin(LEFT_OUT)).any():
+            empty = _empty(rows, left).reindex(index=seeds, columns=methods, fill_value=False)
+            table = table.mask(empty)
         found.append(Scores(str(label), table, ~present, roles))
     return found
+
+
+def _empty(rows: pd.DataFrame, left: pd.Series) -> pd.DataFrame:
+    """Say for each seed and method of the rows whether nothing but being left out is recorded."""
+    everything = pd.crosstab(rows["seed"], rows["method_label"])
+    only = pd.crosstab(rows.loc[left, "seed"], rows.loc[left, "method_label"])
+    only = only.reindex(index=everything.index, columns=everything.columns, fill_value=0)
+    return (everything > 0) & (only == everything)
 
 
 def log_ratio(first: pd.Series, second: pd.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

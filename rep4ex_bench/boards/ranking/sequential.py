@@ -53,9 +53,13 @@ def decide(scores: list[Scores], first: str, second: str, alpha: float = ALPHA) 
     """Return the decision between two methods (labels) from the seeds that every scenario has.
 
     Seeds are looked at in ascending order; what comes after the decision does not undo it. A cell
-    that failed loses against one that did not.
+    that failed loses against one that did not. Scenarios where one of the two has empty fields only
+    are left out.
     """
-    pairs = [(s.values[first], s.values[second]) for s in scores]
+    both = [s.values[[first, second]].dropna() for s in scores]
+    pairs = [(values[first], values[second]) for values in both if len(values)]
+    if not pairs:
+        return Decision(None, 0, 1.0, 0, 0)
     better = pd.concat([(a < b).astype(int) for a, b in pairs], axis=1, join="inner").sort_index()
     worse = pd.concat([(a > b).astype(int) for a, b in pairs], axis=1, join="inner").sort_index()
     signs = (better - worse).mean(axis=1).to_numpy(dtype=float)

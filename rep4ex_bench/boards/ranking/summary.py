@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.overall import Overall, overall
 from rep4ex_bench.boards.ranking.pairs import ALPHA, compare_pairs, seeds_needed, smallest_p
 from rep4ex_bench.boards.ranking.scores import scores
@@ -16,10 +17,14 @@ from rep4ex_bench.boards.ranking.scores import scores
 
 @dataclass(frozen=True)
 class Ranking:
-    """`pairs` as of `compare_pairs`, all scenarios; `overall` None with fewer than two methods."""
+    """`pairs` as of `compare_pairs`, all scenarios; `overall` None with fewer than two methods.
+
+    `left_out` has the methods of any role that do not apply somewhere or are not installed.
+    """
 
     overall: Overall | None
     pairs: pd.DataFrame
+    left_out: list[Gap]
 
     def notes(self) -> list[str]:
         """Return what the present scenarios and seeds can decide, a sentence or two each."""
@@ -34,21 +39,23 @@ class Ranking:
         if self.overall is not None:
             whole = {
                 "scenarios": self.overall.scenarios,
-                "critical_difference": self.overall.critical_difference,
+                "critical_difference": _finite(self.overall.critical_difference),
                 "friedman_p": _finite(self.overall.friedman_p),
                 "separable": self.overall.separable,
                 "methods": json.loads(self.overall.table.to_json(orient="records")),
+                "without_place": json.loads(self.overall.unplaced.to_json(orient="records")),
             }
         pairs = json.loads(self.pairs.to_json(orient="records"))
-        return {"overall": whole, "pairs": pairs, "notes": self.notes()}
+        left_out = [asdict(gap) for gap in self.left_out]
+        return {"overall": whole, "pairs": pairs, "notes": self.notes(), "left_out": left_out}
 
 
 def rank(records: pd.DataFrame) -> Ranking:
     """Return the ranking of the methods of role "method" in some records, which may be none."""
     if records.empty:
-        return Ranking(None, compare_pairs([]))
+        return Ranking(None, compare_pairs([]), [])
     found = scores(records)
-    return Ranking(overall(found), compare_pairs(found))
+    return Ranking(overall(found), compare_pairs(found), gaps(records))
 
 
 def places(best: int, worst: int) -> str:
@@ -59,6 +66,8 @@ def places(best: int, worst: int) -> str:
 def _overall_note(found: Overall) -> str:
     methods = len(found.table)
     many = f"{found.scenarios} scenario{'s' if found.scenarios > 1 else ''}"
+    if not methods:
+        return f"fewer than two methods apply in all of {many}: there is no order over all of them"
     text = (
         f"mean ranks over {many} must differ by {found.critical_difference:.2f} to be told apart "
         f"(Nemenyi, {ALPHA:.0%})"
@@ -73,7 +82,7 @@ def _overall_note(found: Overall) -> str:
 
 
 def _pairs_note(rows: pd.DataFrame) -> str:
-    pairs, seeds = len(rows), int(rows["seeds"].iloc[0])
+    pairs, seeds = len(rows), int(rows["seeds"].max())
     many = f"{seeds} seed{'s' if seeds > 1 else ''}"
     if smallest_p(seeds) * pairs > ALPHA:
         return (

@@ -37,7 +37,7 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
             cost=shown(row["cost_seconds"]),
             on_front=bool(row["on_front"]),
         )
-        for row in board[board["role"] == "method"].to_dict("records")
+        for row in board[(board["role"] == "method") & (board["left_out"] == "")].to_dict("records")
     ]
 
 

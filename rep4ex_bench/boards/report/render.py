@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from rep4ex_bench.boards.ranking import leaderboard, places, rank
+from rep4ex_bench.boards.ranking import gaps, leaderboard, places, rank
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
 from rep4ex_bench.boards.report.claims import claims
@@ -83,6 +83,7 @@ def _context(
         "looks": list(looks.values()),
         "boards": tables.boards(board, records, looks),
         "ranking": rank(records),
+        "gaps": gaps(records),
         "places": places,
         "reaches": reaches(board),
         "costs": cost_boards(records, looks),

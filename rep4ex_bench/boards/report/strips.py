@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rep4ex_bench.boards.numbers import log_range, shown
+from rep4ex_bench.records.records import LEFT_OUT
 
 WIDTH = 168
 HEIGHT = 22
@@ -66,9 +67,13 @@ class Axis:
 
 
 def nmse_by_seed(records: pd.DataFrame) -> dict[tuple[str, str], dict[int, float]]:
-    """Return nmse_outside per (scenario, method) and seed; infinite where the cell has none."""
+    """Return nmse_outside per (scenario, method) and seed; infinite where the cell has none.
+
+    Cells that are left out of the run are left out.
+    """
     found: dict[tuple[str, str], dict[int, float]] = {}
-    for scenario, method, seed, _ in _rows(records.drop_duplicates("cell_key")):
+    ran = records[~records["status"].isin(LEFT_OUT)]
+    for scenario, method, seed, _ in _rows(ran.drop_duplicates("cell_key")):
         found.setdefault((scenario, method), {})[seed] = math.inf
     good = records[(records["metric"] == "nmse_outside") & (records["status"] == "ok")]
     for scenario, method, seed, value in _rows(good):

@@ -12,6 +12,7 @@ import pandas as pd
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.strips import Axis, Strip, nmse_by_seed, strip
+from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
 
 _COLUMNS = ("nmse_outside", "nmse_inside", "affine_r2", "affine_r2_do", "fit_seconds")
 _LONGEST_MESSAGE = 1_000
@@ -30,7 +31,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method in one scenario; `rank` is "" for oracles and controls."""
+    """One method in one scenario; `rank` is "" for oracles and controls.
+
+    `left_out` says why the fields are empty, where they are; such a row has no rank.
+    """
 
     rank: str
     looks: Appearance
@@ -39,6 +43,7 @@ class Row:
     strip: Strip
     cells_ok: int
     cells: int
+    left_out: str
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the head of the page says about the run; `made` names hardware and versions."""
+    """What the head of the page says about the run; `made` names hardware and versions.
+
+    `cells` are those that were run, `left_out` how many more were not.
+    """
 
     suite: str
     finished: str
     cells: int
     cells_ok: int
+    left_out: int
     scenarios: int
     methods: int
     seeds: int
@@ -81,8 +90,9 @@ class Summary:
 
 def summary(records: pd.DataFrame) -> Summary:
     """Return the counts and dates of the head of the page."""
-    bad = records.loc[~records["status"].isin(["ok", "skipped"]), "cell_key"].nunique()
-    cells = records["cell_key"].nunique()
+    bad = records.loc[~records["status"].isin(NO_FAILURE), "cell_key"].nunique()
+    left_out = records.loc[records["status"].isin(LEFT_OUT), "cell_key"].nunique()
+    cells = records["cell_key"].nunique() - left_out
     days = sorted({str(moment)[:10] for moment in records["finished_at"] if moment})
     labels = records.drop_duplicates("scenario_label")
     semi = labels[labels["data_label"].str.startswith("semi-synthetic")]["scenario_label"]
@@ -91,6 +101,7 @@ def summary(records: pd.DataFrame) -> Summary:
         finished=" to ".join(dict.fromkeys([days[0], days[-1]])) if days else "",
         cells=cells,
         cells_ok=cells - bad,
+        left_out=left_out,
         scenarios=records["scenario_label"].nunique(),
         methods=records["method_label"].nunique(),
         seeds=records["seed"].nunique(),
@@ -132,7 +143,8 @@ def _board(
     groups: dict[str, list[Row]] = {}
     for label, entry in entries:
         rows = groups.setdefault(str(entry["role"]), [])
-        rank = str(len(rows) + 1) if entry["role"] == "method" else ""
+        ranked = entry["role"] == "method" and not entry["left_out"]
+        rank = str(len(rows) + 1) if ranked else ""
         rows.append(_row(rank, looks[label], entry, by_seed.get((scenario, label), {}), axis))
     data_label = str(table["data_label"].iloc[0])
     return Board(scenario, data_label, truth_source, axis, list(groups.items()))
@@ -154,6 +166,7 @@ def _row(
         strip=strip(by_seed, numbers["nmse_outside"], axis),
         cells_ok=int(entry["cells_ok"]),
         cells=int(entry["cells"]),
+        left_out=str(entry["left_out"]),
     )
 
 
@@ -164,7 +177,7 @@ def _truth_source(records: pd.DataFrame, scenario: str) -> str:
 
 def failures(records: pd.DataFrame) -> tuple[list[Failure], int]:
     """Return what failed, alike records as one, and how many of those were left out at the end."""
-    bad = records[~records["status"].isin(["ok", "skipped"])]
+    bad = records[~records["status"].isin(NO_FAILURE)]
     alike = ["scenario_label", "method_label", "metric", "status", "error"]
     found = [
         Failure(

@@ -113,8 +113,13 @@ def _read_entry(folder: Path) -> Entry:
         held = [_read_verification(file.parent, bundle.digest, bundle.manifest) for file in found]
     except (Rep4ExBenchError, OSError, ValueError) as error:
         return Entry(name, bundle.digest, "void", str(error), bundle.manifest)
-    first = min(held, key=lambda one: str(one.records["finished_at"].min()))
+    first = min(held, key=lambda one: _finished_at(one.records))
     return Entry(name, bundle.digest, "verified", "", bundle.manifest, first, later=len(held) - 1)
+
+
+def _finished_at(records: pd.DataFrame) -> str:
+    """Return when the first cell ended; cells that are left out of the run have no time."""
+    return min((str(moment) for moment in records["finished_at"] if moment), default="")
 
 
 def _read_verification(folder: Path, digest: str, manifest: Manifest) -> Verified:

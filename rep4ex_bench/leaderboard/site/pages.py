@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from rep4ex_bench.boards.numbers import shown, spread
-from rep4ex_bench.boards.ranking import leaderboard, places
+from rep4ex_bench.boards.ranking import gaps, leaderboard, places
 from rep4ex_bench.boards.report.appearance import appearances
 from rep4ex_bench.boards.report.embedding import embedded_json
 from rep4ex_bench.boards.report.page import page_context, template
@@ -69,6 +69,7 @@ def scenario_page(round_: Round, scenario: str, entries: dict[str, Entry]) -> st
         round=round_,
         boards=boards(board, own, looks),
         reaches=reaches(board),
+        gaps=gaps(own),
         facts={
             "Scenario": first["scenario"],
             "Parameters": first["scenario_parameters"],

@@ -1,7 +1,8 @@
 """The table of all results as data that a browser draws: small, and no HTML in it.
 
     rows     [suite, scenario, entry, role, nmse_outside, low, high, nmse_inside, affine_r2,
-              cost_seconds, cells_ok, cells], the first three as places in the lists beside them
+              cost_seconds, cells_ok, cells], the first three as places in the lists beside them;
+              why the fields are empty at the end, where they are
 
 Numbers have four digits; null is a value that does not exist, 1e300 one of a failure.
 """
@@ -44,6 +45,7 @@ def results_data(found: list[tuple[Round, dict[str, Entry]]]) -> dict[str, Any]:
                     *(_number(float(row[name])) for name in _NUMBERS),
                     int(row["cells_ok"]),
                     int(row["cells"]),
+                    *([str(row["left_out"])] if row["left_out"] else []),
                 ]
             )
     scenarios, entries_ = ([[link.text, link.href] for link in known] for known in links)

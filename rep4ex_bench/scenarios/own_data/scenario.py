@@ -17,7 +17,7 @@ import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
+from rep4ex_bench.scenario import Description, Queries, Scenario, Task, Truth
 from rep4ex_bench.scenarios.own_data.columns import Roles, assign_roles, numbers
 from rep4ex_bench.scenarios.own_data.hold_out import Mask, held_out_rows
 from rep4ex_bench.scenarios.own_data.observed_truth import ObservedTruth, observed_truth
@@ -97,6 +97,15 @@ class OwnData(Scenario):
         self.training_share = training_share
         self.inside_share = inside_share
         self.latent_dim = latent_dim
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Features only: what nature knows is not in a table."""
+        return frozenset({"features"})
+
+    def description(self) -> Description:
+        """Return d where the user says it; the rest is known once the file is read."""
+        return Description(None, None, None, self.latent_dim, self.checked_offers())
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""

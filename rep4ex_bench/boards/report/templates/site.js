@@ -37,7 +37,9 @@ const columns = [
   number((row) => row[4], (row) => `<b>${shownNumber(row[4])}</b>`),
   number((row) => row[5], (row) => `${shownNumber(row[5])} to ${shownNumber(row[6])}`),
   ...[7, 8, 9].map((place) => number((row) => row[place], (row) => shownNumber(row[place]))),
-  number((row) => row[10] / row[11], (row) => `${row[10]}/${row[11]}`),
+  // an empty field says why it is empty
+  number((row) => (row[11] ? row[10] / row[11] : null),
+    (row) => (row[11] ? `${row[10]}/${row[11]}` : `<span class="why">${escaped(row[12] ?? "")}</span>`)),
 ];
 
 if (results.rows.length) {
