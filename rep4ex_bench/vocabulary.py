@@ -40,7 +40,7 @@ def check_words(owner: str, attribute: str, words: object) -> frozenset[str]:
         raise PluginError(f"{expected}, got {words!r:.200}: write it as a set of words")
     for word in sorted(words, key=str):
         if word not in WORDS:
-            near = difflib.get_close_matches(str(word), WORDS, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(str(word), WORDS, n=1, cutoff=0.7)
             remedy = f"write {near[0]!r}" if near else "use one of these or leave it out"
             raise PluginError(f"{expected}, got {word!r:.200}: {remedy}")
     return frozenset(words)

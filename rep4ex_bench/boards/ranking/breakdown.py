@@ -60,7 +60,8 @@ def median_curves(rows: pd.DataFrame) -> pd.DataFrame:
     columns = pd.MultiIndex.from_product([methods, seeds], names=["method_label", "seed"])
     left = rows.loc[rows["status"].isin(LEFT_OUT), ["method_label", "seed"]]
     if len(left):
-        empty = {*left.itertuples(index=False, name=None)} - {*table.columns}
+        ran = {*good[["method_label", "seed"]].itertuples(index=False, name=None)}
+        empty = {*left.itertuples(index=False, name=None)} - ran
         columns = columns[[cell not in empty for cell in columns]]
     whole = table.reindex(columns=columns).fillna(math.inf)
     return whole.T.groupby(level=0).median().T

@@ -8,7 +8,7 @@ import pytest
 ROLES = {"constant_mean": "control", "oracle": "oracle"}
 
 
-def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seconds=1.0):
+def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seconds=1.0, error=""):
     return {
         "scenario_label": scenario,
         "data_label": "synthetic",
@@ -21,6 +21,7 @@ def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seco
         "at": at,
         "value": value,
         "status": status,
+        "error": error,
         "fit_seconds": seconds,
         "predict_seconds": 0.5,
         "process_seconds": seconds + 0.5,
@@ -36,7 +37,10 @@ def make_row():
 
 @pytest.fixture
 def make_records():
-    """Records from {scenario: {method: values by seed}}; None is missing, "failed" failed."""
+    """Records from {scenario: {method: values by seed}}.
+
+    None is missing, "failed" failed, "left out" not applicable.
+    """
 
     def make(errors):
         rows = []
@@ -45,6 +49,9 @@ def make_records():
                 for seed, value in enumerate(values):
                     if value == "failed":
                         rows.append(record(scenario, method, seed, "", math.nan, status="failed"))
+                    elif value == "left out":
+                        why = {"status": "not_applicable", "error": "needs time"}
+                        rows.append(record(scenario, method, seed, "", math.nan, **why))
                     elif value is not None:
                         rows.append(record(scenario, method, seed, "nmse_outside", value))
         return pd.DataFrame(rows)
