@@ -80,6 +80,7 @@ def submit(
     predictions = read_predictions_table(run / "predictions.parquet")
     own = pc.is_in(predictions["cell_key"], pc.unique(table["cell_key"]))
     records = table.to_pandas()
+    _require_run(records)
     cls = METHODS.get(str(records["method"].iloc[0]))
     source, contents = collect_source(cls)
     if source.kind == "files" and cls.role == "oracle":
@@ -128,6 +129,21 @@ def _label(labels: list[str], wanted: str | None) -> str:
     if wanted not in labels:
         raise UnknownNameError("method of this run", wanted, labels)
     return wanted
+
+
+def _require_run(records: pd.DataFrame) -> None:
+    """Raise `BundleError` where cells were not run that could be, or where none was."""
+    absent = records[records["status"] == "unavailable"]
+    if len(absent):
+        raise BundleError(
+            f"a submission needs every cell, {absent['cell_key'].nunique()} were not run: "
+            f"{absent['error'].iloc[0]}; then run the suite again"
+        )
+    if records["status"].isin(LEFT_OUT).all():
+        raise BundleError(
+            "a submission needs a cell that was run, the method applies nowhere: "
+            f"{records['error'].iloc[0]}"
+        )
 
 
 def _suite_text(run: Path) -> str:
