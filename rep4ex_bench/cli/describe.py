@@ -67,7 +67,10 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     """Return what a scenario offers, what a method needs, and the packages behind it."""
     lines = []
     if issubclass(cls, Scenario):
-        lines.append(f"offers (with the defaults): {_listed(cls().checked_offers())}")
+        given = inspect.signature(cls).parameters.values()
+        known = all(parameter.default is not parameter.empty for parameter in given)
+        offered = _listed(cls().checked_offers()) if known else "depends on parameters"
+        lines.append(f"offers (with the defaults): {offered}")
     if issubclass(cls, Method):
         lines.append(f"needs: {_listed(check_words(f'method {cls.name!r}', 'needs', cls.needs))}")
     if issubclass(cls, Method | KernelImplementation):

@@ -112,9 +112,10 @@ def load_method(entry: Mapping[str, Any], files: Mapping[str, str]) -> Method:
         raise BundleError(f"{entry['module']} has no method class {entry['class_name']!r}")
     if (cls.name, cls.version, cls.role) != (entry["name"], entry["version"], entry["role"]):
         raise BundleError("name, version or role of the class are not those of the manifest")
-    if entry["needs"] is not None and set(cls.needs) != set(entry["needs"]):
+    stated = entry.get("needs")
+    if stated is not None and set(cls.needs) != set(stated):
         raise BundleError(
             f"the class needs {', '.join(sorted(cls.needs)) or 'nothing'}, the manifest says "
-            f"{', '.join(sorted(entry['needs'])) or 'nothing'}: submit the run again"
+            f"{', '.join(sorted(stated)) or 'nothing'}: submit the run again"
         )
     return build(cls, dict(entry["parameters"]))

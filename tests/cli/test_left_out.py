@@ -84,6 +84,23 @@ def test_asking_for_a_broken_one_is_an_error_of_one_line(name):
     assert "\n" not in str(caught.value)
 
 
+def test_two_plug_ins_of_one_name_hide_no_other(tmp_path, monkeypatch):
+    metadata = tmp_path / "other" / "toy2-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: toy2\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[rep4ex_bench.methods]\ntoy_good = toy2:Good\ntoy_wanting = toy_good:Wanting\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path / "other"))
+    assert METHODS.names().count("toy_good") == 1
+    with pytest.raises(PluginError) as caught:
+        get_method("toy_good")
+    message = str(caught.value)
+    for part in ("offered twice", "toy_good:Good", "toy2:Good", "uninstall one package or rename"):
+        assert part in message
+    assert get_method("toy_wanting").name == "toy_wanting"  # the same class twice is no quarrel
+
+
 def test_a_run_computes_everything_else(tmp_path):
     path = tmp_path / "tiny.toml"
     path.write_text(SUITE + "".join(f'[[methods]]\nname = "{name}"\n' for name in POINTS))
