@@ -1,4 +1,4 @@
-"""What there is, in words: listings and descriptions of suites, scenarios, methods, contenders."""
+"""What there is, in words: suites, scenarios, methods, metrics, contenders."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import inspect
 from rep4ex_bench.errors import UnknownNameError
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.method import Method
+from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.registry import METHODS, METRICS, SCENARIOS
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
@@ -16,11 +17,12 @@ from rep4ex_bench.vocabulary import WORDS, check_words
 
 
 def list_components() -> dict[str, list[str]]:
-    """Return the names of all suites, scenarios, methods and kernel implementations."""
+    """Return the names of all suites, scenarios, methods, metrics and kernel implementations."""
     return {
         "suites": suite_names(),
         "scenarios": SCENARIOS.names(),
         "methods": METHODS.names(),
+        "metrics": METRICS.names(),
         "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
     }
 
@@ -34,12 +36,14 @@ def describe_component(name: str) -> str:
     parts: list[str] = []
     if name in suite_names() or name.endswith(".toml"):
         parts.append(_suite_text(load_suite(name)))
-    for registry in (SCENARIOS, METHODS, KERNEL_IMPLEMENTATIONS):
+    for registry in (SCENARIOS, METHODS, METRICS, KERNEL_IMPLEMENTATIONS):
         if name in registry.names():
             parts.append(_class_text(registry.kind, registry.get(name)))
     if not parts:
         known = [each for names in list_components().values() for each in names]
-        raise UnknownNameError("suite, scenario, method or kernel implementation", name, known)
+        raise UnknownNameError(
+            "suite, scenario, method, metric or kernel implementation", name, known
+        )
     return "\n\n".join(parts)
 
 
@@ -71,6 +75,8 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
         known = all(parameter.default is not parameter.empty for parameter in given)
         offered = _listed(cls().checked_offers()) if known else "depends on parameters"
         lines.append(f"offers (with the defaults): {offered}")
+    if issubclass(cls, Metric):
+        lines.append(f"{cls.title}; {cls.better} is better")
     if issubclass(cls, Method):
         lines.append(f"needs: {_listed(check_words(f'method {cls.name!r}', 'needs', cls.needs))}")
     if issubclass(cls, Method | KernelImplementation):

@@ -63,7 +63,7 @@ def list_command(as_json: bool) -> None:
 @cli.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a suite, scenario, method or kernel implementation and its parameters."""
+    """Describe a suite, scenario, method, metric or kernel implementation and its parameters."""
     click.echo(describe_component(name))
 
 
