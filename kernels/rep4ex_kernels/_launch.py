@@ -31,7 +31,8 @@ def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **constants: Any
         kernel: a function decorated by triton.jit, whose constants come last.
         grid: programs along up to three axes.
         arguments: its tensors and numbers, in order.
-        constants: its constants, num_warps and num_stages, in the same order at every call.
+        constants: its constants, then options of the compiler such as num_warps, in the same order
+            at every call.
     """
     _execute(kernel, grid, arguments, constants)
 

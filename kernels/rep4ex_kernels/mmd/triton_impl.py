@@ -1,9 +1,10 @@
-"""MMD^2 and its gradients on the GPU in four launches: moments, prepare, pair, combine.
+"""MMD^2 and its gradients on the GPU: moments, prepare, pair, combine.
 
     MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y)       (Gretton et al. 2012, eq. 5 and 3)
 
 The same kernels serve the energy distance, whose k is minus the distance. Points come as they are:
-they are centred and scaled on the way. Nothing waits for the device, so a CUDA graph can hold it.
+they are centred and scaled on the way. Four launches, or one for few rows; nothing waits for the
+device, so a CUDA graph can hold it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from rep4ex_kernels._triton_pairs import (
     power_of_two,
     split_width,
 )
-from rep4ex_kernels._triton_table import BLOCK
+from rep4ex_kernels._triton_table import BLOCK, architecture_of
 from rep4ex_kernels.mmd import triton_kernel as kernels
 from rep4ex_kernels.mmd.triton_radial import AS_THEY_ARE
+from rep4ex_kernels.mmd.triton_small import whole_kernel
 from rep4ex_kernels.mmd.triton_state import (
     COLUMNS,
     DISTANCE,
@@ -42,6 +44,15 @@ KINDS = {"gaussian": GAUSSIAN_MIXTURE.value, "laplace": LAPLACE.value, "imq": IM
 # Rows of a tile of pairs for each warp; rows of a part of the moments at least, and parts at most.
 WARP_ROWS = 16
 PART_ROWS, MOST_PARTS = 256, 64
+
+# Rows of a sample, columns and Gaussian bandwidths up to which one program does everything, and the
+# rows of a tile of pairs in it. Several inverse multiquadrics or Laplace kernels are left to four
+# launches: with five of them some registers would be in memory on sm_80 and sm_100.
+FEW_ROWS, FEW_COLUMNS, FEW_BANDWIDTHS, WHOLE_ROWS = 512, 15, 5, 64
+
+# The assembler may use all registers of a thread. Where it is not told so, it keeps some values in
+# memory for the sake of one more program a multiprocessor.
+ALL_REGISTERS = 255
 
 
 def mmd_pass(
@@ -133,6 +144,13 @@ def geometry_of(batches: int, n: int, m: int, d: int, kind: int, device: torch.d
     )
 
 
+def takes_one_program(n: int, m: int, d: int, q: int, kind: int, device: torch.device) -> bool:
+    """Say whether one program does everything. On AMD, where nobody looked at it, none does."""
+    most = FEW_BANDWIDTHS if kind == GAUSSIAN_MIXTURE.value else 1
+    small = max(n, m) <= FEW_ROWS and d <= FEW_COLUMNS and q <= most
+    return small and architecture_of(device) != "gfx942"
+
+
 @on_its_device
 def radial_pass(
     x: Tensor, y: Tensor, kind: int, bandwidths: Tensor | None, unbiased: bool, precision: str
@@ -145,7 +163,11 @@ def radial_pass(
     grad_x, grad_y = (torch.empty_like(t, memory_format=torch.contiguous_format) for t in (x, y))
     if batches == 0:
         return x.new_empty(0), grad_x, grad_y
-    value = _launches((x, y), (grad_x, grad_y), kind, bandwidths, unbiased, precise, geometry)
+    q = 1 if bandwidths is None else bandwidths.shape[1]
+    if precise and takes_one_program(n, m, d, q, kind, x.device):
+        value = _whole((x, y), (grad_x, grad_y), kind, bandwidths, unbiased, geometry)
+    else:
+        value = _launches((x, y), (grad_x, grad_y), kind, bandwidths, unbiased, precise, geometry)
     return value, grad_x, grad_y
 
 
@@ -229,3 +251,29 @@ def _launches(
         PRECISE=precise, D=chunk, ROWS=rows, num_warps=4, num_stages=1,
     )  # fmt: skip
     return values.sum(1).to(torch.float32)
+
+
+def _whole(
+    points: tuple[Tensor, Tensor],
+    gradients: tuple[Tensor, Tensor],
+    kind: int,
+    bandwidths: Tensor | None,
+    unbiased: bool,
+    g: Geometry,
+) -> Tensor:
+    """Do the same in one launch, see `triton_small`."""
+    x, y = points
+    (batches, n, d), m = x.shape, y.shape[1]
+    q = 1 if bandwidths is None else bandwidths.shape[1]
+    memory = _memory(x, q, 2, 2, g)
+    values = x.new_empty(batches)
+    launch(
+        whole_kernel, (batches,),
+        x, y, *gradients, memory.moments if bandwidths is None else bandwidths, values, *memory,
+        2, n, m, d, *g.tiles, g.chunks, COLUMNS.value + 3 * d,
+        UNBIASED=unbiased, KIND=kind, Q=q, QP=power_of_two(q, 1), FLAT=g.flat,
+        UNROLLED=d if d <= 2 else 0, K=g.k_width, W=g.width, D=g.columns, ROWS=g.rows,
+        BLOCK_R=g.combined[0], BLOCK_M=WHOLE_ROWS, BLOCK_N=g.block_n, BLOCK_D=g.block_d,
+        num_warps=WHOLE_ROWS // WARP_ROWS, num_stages=1, maxnreg=ALL_REGISTERS,
+    )  # fmt: skip
+    return values

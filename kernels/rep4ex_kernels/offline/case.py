@@ -31,6 +31,7 @@ class Case:
     common: bool = False  # of a size that the quick gate prefers
     quick_targets: tuple[str, ...] | None = None  # where the quick gate may compile it; None: all
     aligned: tuple[str, ...] = field(default=())
+    most_registers: int | None = None  # of a thread, where the launch says so
 
     def __str__(self) -> str:
         return self.name

@@ -67,6 +67,8 @@ def _compile(case: Case, target: str) -> Any:
     signature = {n: case.signature.get(n, "constexpr") for n in kernel.arg_names}
     source = ASTSource(kernel, signature, {**case.constants}, _attributes(case, signature))
     options = {"num_warps": case.num_warps, "num_stages": case.num_stages}
+    if case.most_registers is not None:
+        options["maxnreg"] = case.most_registers
     return triton.compile(source, target=_target(target), options=options)
 
 

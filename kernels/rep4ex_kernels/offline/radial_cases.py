@@ -2,7 +2,8 @@
 
 As launched the pair kernel holds every form, so an innermost loop of it is one of several: such a
 case is compiled for its registers, spills and memory only. The cost model reads the same kernel
-with one form left, and several Gaussians in one way.
+with one form left, and several Gaussians in one way. Where one program does everything it must not
+spill anywhere either.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ import torch
 
 from rep4ex_kernels._triton_pairs import DIRECT, EVERY_FORM, SERIES, SPLIT, power_of_two
 from rep4ex_kernels._triton_table import BLOCK
-from rep4ex_kernels.mmd.triton_impl import WARP_ROWS, Geometry, geometry_of
+from rep4ex_kernels.mmd.triton_impl import (
+    ALL_REGISTERS,
+    FEW_COLUMNS,
+    WARP_ROWS,
+    WHOLE_ROWS,
+    Geometry,
+    geometry_of,
+)
 from rep4ex_kernels.mmd.triton_kernel import (
     combine_kernel,
     moments_kernel,
@@ -21,6 +29,7 @@ from rep4ex_kernels.mmd.triton_kernel import (
     prepare_kernel,
 )
 from rep4ex_kernels.mmd.triton_radial import AS_THEY_ARE, BY_SQUARING, ONE_BY_ONE
+from rep4ex_kernels.mmd.triton_small import whole_kernel
 from rep4ex_kernels.mmd.triton_state import (
     DISTANCE,
     GAUSSIAN,
@@ -29,6 +38,8 @@ from rep4ex_kernels.mmd.triton_state import (
     LAPLACE,
 )
 from rep4ex_kernels.offline.case import FAST_CAP, Case, signature_of
+from rep4ex_kernels.offline.compiling import AMD_TARGETS
+from rep4ex_kernels.offline.selection import FULLEST
 
 ONE, SEVERAL, LAPLACIAN, MULTIQUADRIC, ENERGY = (
     kind.value for kind in (GAUSSIAN, GAUSSIAN_MIXTURE, LAPLACE, IMQ, DISTANCE)
@@ -50,7 +61,8 @@ WARPS = 8
 
 POINTERS = {
     **dict.fromkeys(("x_ptr", "y_ptr", "grad_x_ptr", "grad_y_ptr", "rates_ptr", "planar_ptr",
-                     "norms_ptr", "largest_ptr", "weighted_ptr", "sums_ptr"), "*fp32"),
+                     "norms_ptr", "largest_ptr", "weighted_ptr", "sums_ptr", "result_ptr"),
+                    "*fp32"),
     **dict.fromkeys(("columns_ptr", "weights_ptr"), "*fp16"),
     **dict.fromkeys(("widths_ptr", "moments_ptr", "state_ptr", "values_ptr"), "*fp64"),
 }  # fmt: skip
@@ -60,11 +72,12 @@ SPECIAL = {ONE: (1, 0), LAPLACIAN: (2, 1), MULTIQUADRIC: (2, 2), ENERGY: (1, 1)}
 
 
 def radial_cases(target: str) -> Iterator[Case]:
-    """Every case of MMD and the energy distance; the same for all targets."""
-    del target
+    """Every case of MMD and the energy distance for a target."""
     yield from launched_cases()
     yield from form_cases()
     yield from beside_cases()
+    if target not in AMD_TARGETS:  # where it is not launched
+        yield from whole_cases()
 
 
 def launched_cases() -> Iterator[Case]:
@@ -183,6 +196,36 @@ def _combine_case(kind: int, features: int) -> Case:
         num_warps=4,
         num_stages=1,
         common=features == COMMON,
+    )  # fmt: skip
+
+
+def whole_cases() -> Iterator[Case]:
+    """Everything in one program."""
+    for kind in NAMES:
+        for features in (2, 4, COMMON, FEW_COLUMNS):
+            yield _whole_case(kind, features)
+
+
+def _whole_case(kind: int, features: int) -> Case:
+    g = _geometry(kind, features)
+    q = MIXTURE if kind == SEVERAL else 1
+    return Case(
+        name=f"{NAMES[kind]} whole d={features}",
+        kernel=whole_kernel,
+        signature=signature_of(whole_kernel, POINTERS),
+        constants={
+            "UNBIASED": True, "KIND": kind, "Q": q, "QP": power_of_two(q, 1), "FLAT": g.flat,
+            "UNROLLED": features if features <= 2 else 0, "K": g.k_width, "W": g.width,
+            "D": g.columns, "ROWS": g.rows, "BLOCK_R": g.combined[0],
+            "BLOCK_M": WHOLE_ROWS, "BLOCK_N": g.block_n, "BLOCK_D": g.block_d,
+        },
+        num_warps=WHOLE_ROWS // WARP_ROWS,
+        num_stages=1,
+        row=("energy whole" if kind == ENERGY else "mmd whole", g.k_width, g.width),
+        common=features == COMMON,
+        most_registers=ALL_REGISTERS,
+        # Each takes as long to compile as several others.
+        quick_targets=None if kind in (ONE, ENERGY) and features == COMMON else (FULLEST,),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 pytest.importorskip("triton", reason="triton is not installed")
 
 from rep4ex_kernels import _launch, _registration, mmr_penalty, residualize
+from rep4ex_kernels.mmd.triton_impl import FEW_COLUMNS
 from rep4ex_kernels.offline.host_cost import (
     DEVICE,
     DeviceMismatchError,
@@ -46,6 +47,18 @@ def test_an_op_keeps_its_limits_at_every_size(op):
     assert [f"{row.name}: {v} ({row.cost.detail()})" for row in rows for v in row.violations] == []
     if op in WITH_KERNELS:
         assert all(row.cost.launches for row in rows)
+
+
+@pytest.mark.parametrize("op", [name for name in LIMITS if name.startswith(("mmd", "energy"))])
+def test_few_rows_and_columns_of_two_samples_take_one_launch(op):
+    few = [
+        cases.Case(op, size, k)
+        for size in (cases.SINGLE, cases.BATCH)
+        for k in cases.FEATURES
+        if k <= FEW_COLUMNS
+    ]
+    assert few
+    assert [row.cost.launches for row in __main__.measured(few)] == [1] * 2 * len(few)
 
 
 def small_call(gpu):

@@ -1,11 +1,22 @@
-"""MMD^2 and the energy distance against dense float64 references with autograd gradients."""
+"""MMD^2 and the energy distance against dense float64 references with autograd gradients.
+
+Few rows run in one program and in the launches of many rows alike.
+"""
 
 import pytest
 import torch
 
 from rep4ex_kernels import _triton_pairs
 from rep4ex_kernels.energy.triton_impl import energy_pass
+from rep4ex_kernels.mmd import triton_impl
 from rep4ex_kernels.mmd.triton_impl import mmd_pass
+
+
+@pytest.fixture(params=["one program", "launches"])
+def route(request, monkeypatch):
+    if request.param == "launches":
+        monkeypatch.setattr(triton_impl, "takes_one_program", lambda *_: False)
+    return request.param
 
 
 def distances(a, b):
@@ -69,6 +80,7 @@ CASES = [
 @pytest.mark.parametrize("unbiased", [False, True])
 @pytest.mark.parametrize(("kernel", "factors"), CASES)
 @pytest.mark.parametrize(("n", "m", "d"), [(63, 65, 1), (65, 40, 2), (130, 63, 5), (40, 30, 33)])
+@pytest.mark.usefixtures("route")
 def test_value_and_gradients(generator, device, relative_error, n, m, d, kernel, factors, unbiased):
     x, y = samples(generator, n, m, d)
     bandwidths = (torch.tensor([factors]) * (2 * d) ** 0.5).repeat(2, 1)
@@ -88,6 +100,7 @@ def test_value_and_gradients(generator, device, relative_error, n, m, d, kernel,
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 @pytest.mark.parametrize("kernel", ["gaussian", "laplace", "imq", "energy"])
+@pytest.mark.usefixtures("route")
 def test_offset_duplicates_and_a_constant_column(generator, device, relative_error, kernel, scale):
     x, y = samples(generator, 70, 70, 4)
     x[:, 35:] = x[:, :35]
@@ -102,6 +115,7 @@ def test_offset_duplicates_and_a_constant_column(generator, device, relative_err
     assert relative_error(actual[2], expected[2]) < 1e-4
 
 
+@pytest.mark.usefixtures("route")
 def test_an_outlier_takes_the_direct_form(generator, device, relative_error):
     x, y = samples(generator, 300, 70, 3)
     x[0, 0] = 1e2
@@ -122,6 +136,7 @@ def test_fast_mode(generator, device, relative_error, monkeypatch):
 
 
 @pytest.mark.parametrize("kernel", ["gaussian", "energy"])
+@pytest.mark.usefixtures("route")
 def test_identical_samples_and_single_rows(device, kernel):
     x = torch.arange(6.0, device=device).reshape(1, 2, 3)
     bandwidths = torch.full((1, 1), 2.0, device=device)
@@ -132,6 +147,7 @@ def test_identical_samples_and_single_rows(device, kernel):
     assert float(value) > 0.5
 
 
+@pytest.mark.usefixtures("route")
 def test_two_runs_give_the_same_bits_and_empty_batches(generator, device):
     x, y = samples(generator, 150, 63, 4)
     bandwidths = torch.full((2, 1), 2.0)
