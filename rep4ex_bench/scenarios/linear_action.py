@@ -11,16 +11,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-import torch
-
-from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.scenario import Description, Oracle, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenario import Description, Scenario, Task
+from rep4ex_bench.scenarios._structural import Structure, correlated_noise
 from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
-from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
-from rep4ex_bench.scenarios.noise import confounded_noise, random_correlation
-from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS, OutcomeFunction
-from rep4ex_bench.scenarios.query_grid import box_queries
+from rep4ex_bench.scenarios.noise import random_correlation
+from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 _ACTION_CONDITION = 2.0
@@ -101,8 +96,7 @@ class LinearAction(Scenario):
         self.check_parameters()
         root = derive_seed(seed, self.name)
         covariance = random_correlation(self.d, numpy_generator(root, "covariance"))
-        factor = np.linalg.cholesky(covariance)
-        effect = self.alpha * matrix_with_condition(
+        effect = matrix_with_condition(
             self.d, self.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
         )
         mixing = random_mixing(
@@ -117,52 +111,13 @@ class LinearAction(Scenario):
         outcome_function = OUTCOME_FUNCTIONS[self.outcome](
             self.d, numpy_generator(root, "outcome function")
         )
-
-        def draw_actions(n: int, draw_seed: int) -> FloatArray:
-            return numpy_generator(draw_seed, "actions").uniform(-1.0, 1.0, (n, self.k))
-
-        def draw_noise(n: int, draw_seed: int) -> FloatArray:
-            rng = numpy_generator(draw_seed, "latent noise")
-            return np.asarray(rng.standard_normal((n, self.d)) @ factor.T)
-
-        train_seed = derive_seed(root, "train")
-        actions = draw_actions(self.n, train_seed)
-        latent_noise = draw_noise(self.n, train_seed)
-        latents = actions @ effect.T + latent_noise
-        outcome = outcome_function(latents) + confounded_noise(
-            latent_noise, covariance, self.confounding, self.noise, root
-        )
-        queries = box_queries(self.k, numpy_generator(root, "queries"))
-        return Task(
-            train=TrainingData(
-                torch.from_numpy(actions),
-                torch.from_numpy(mixing(latents)),
-                torch.from_numpy(outcome),
-                latent_dim=self.d,
-            ),
-            queries=queries,
-            truth=_truth(
-                outcome_function,
-                queries,
-                effect,
-                covariance,
-                draw_noise(DRAWS, derive_seed(root, "truth")),
-            ),
-            oracle=Oracle(
-                latents, latent_noise, effect, mixing, outcome_function, draw_actions, draw_noise
-            ),
-        )
-
-
-def _truth(
-    outcome_function: OutcomeFunction,
-    queries: Queries,
-    effect: FloatArray,
-    covariance: FloatArray,
-    noise: FloatArray,
-) -> Truth:
-    means = queries.actions @ effect.T
-    exact = outcome_function.gaussian_expectation(means, covariance)
-    if exact is None:
-        return monte_carlo_truth(outcome_function, means, noise)
-    return Truth(exact, np.zeros(len(exact)), "closed form")
+        return Structure(
+            action_effect=self.alpha * effect,
+            draw_noise=correlated_noise(covariance),
+            covariance=covariance,
+            gaussian=True,
+            mixing=mixing,
+            outcome_function=outcome_function,
+            confounding=self.confounding,
+            noise=self.noise,
+        ).task(self.n, root)

@@ -18,16 +18,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import torch
 
-from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.scenario import Description, Oracle, Scenario, Task
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.scenario import Description, Scenario, Task
+from rep4ex_bench.scenarios._structural import Structure, correlated_noise
 from rep4ex_bench.scenarios.crop_mixing import PHOTOS, SAMPLES, CropMixing, grey_photo
 from rep4ex_bench.scenarios.mixing import matrix_with_condition
-from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
-from rep4ex_bench.scenarios.noise import confounded_noise, random_correlation
+from rep4ex_bench.scenarios.noise import random_correlation
 from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS
-from rep4ex_bench.scenarios.query_grid import DISTANCES, box_queries
+from rep4ex_bench.scenarios.query_grid import DISTANCES
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 _ACTION_CONDITION = 2.0
@@ -109,50 +108,25 @@ class PhotoCrop(Scenario):
         self.check_parameters()
         root = derive_seed(seed, self.name)
         correlation = random_correlation(_DIM, numpy_generator(root, "covariance"))
-        factor = np.linalg.cholesky(correlation)
         effect = self.alpha * matrix_with_condition(
             _DIM, _DIM, _ACTION_CONDITION, numpy_generator(root, "action effect")
         )
         # |V_j| <= truncation, since S has unit variances
         reach = max(DISTANCES) * np.abs(effect).sum(axis=1) + _TRUNCATION
-        mixing = CropMixing(grey_photo(self.photo, float(self.blur)), self.crop, reach / self.span)
-        outcome_function = OUTCOME_FUNCTIONS[self.outcome](
-            _DIM, numpy_generator(root, "outcome function")
-        )
-
-        def draw_actions(n: int, draw_seed: int) -> FloatArray:
-            return numpy_generator(draw_seed, "actions").uniform(-1.0, 1.0, (n, _DIM))
-
-        def draw_noise(n: int, draw_seed: int) -> FloatArray:
-            rng = numpy_generator(draw_seed, "latent noise")
-            return _truncated(rng.standard_normal((n, _DIM))) @ factor.T
-
-        train_seed = derive_seed(root, "train")
-        actions = draw_actions(self.n, train_seed)
-        latent_noise = draw_noise(self.n, train_seed)
-        latents = actions @ effect.T + latent_noise
-        outcome = outcome_function(latents) + confounded_noise(
-            latent_noise, _VARIANCE * correlation, self.confounding, self.noise, root
-        )
-        queries = box_queries(_DIM, numpy_generator(root, "queries"))
-        return Task(
-            train=TrainingData(
-                torch.from_numpy(actions),
-                torch.from_numpy(mixing(latents)),
-                torch.from_numpy(outcome),
-                latent_dim=_DIM,
+        return Structure(
+            action_effect=effect,
+            draw_noise=correlated_noise(correlation, _truncated),
+            covariance=_VARIANCE * correlation,
+            gaussian=False,
+            mixing=CropMixing(
+                grey_photo(self.photo, float(self.blur)), self.crop, reach / self.span
             ),
-            queries=queries,
-            # Monte Carlo for every outcome: the closed form of the bump is for a Gaussian V
-            truth=monte_carlo_truth(
-                outcome_function,
-                queries.actions @ effect.T,
-                draw_noise(DRAWS, derive_seed(root, "truth")),
+            outcome_function=OUTCOME_FUNCTIONS[self.outcome](
+                _DIM, numpy_generator(root, "outcome function")
             ),
-            oracle=Oracle(
-                latents, latent_noise, effect, mixing, outcome_function, draw_actions, draw_noise
-            ),
-        )
+            confounding=self.confounding,
+            noise=self.noise,
+        ).task(self.n, root)
 
 
 def _truncated(normal: FloatArray) -> FloatArray:

@@ -1,0 +1,120 @@
+"""A task from the parts of a structural model: what `linear_action` and its like have in common.
+
+    A ~ P_A,  Z = M0 A + V,  X = g0(Z),  Y = l(Z) + U,  U = c gamma' V / sd(gamma' V) + noise eps
+
+A scenario draws the parts from the root seed of the task; rows, queries, truth and oracle follow.
+Every part has a stream of its own, so that a part can be exchanged and the others stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.scenario import Oracle, Queries, Task, Truth
+from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
+from rep4ex_bench.scenarios.noise import confounded_noise
+from rep4ex_bench.scenarios.outcome_functions import OutcomeFunction
+from rep4ex_bench.scenarios.query_grid import box_queries
+from rep4ex_bench.seeding import derive_seed, numpy_generator
+
+Draw = Callable[[int, int], FloatArray]  # (rows, seed) -> (rows, columns)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The parts.
+
+    Attributes:
+        action_effect: M0 with the intervention strength in it, (d, k).
+        draw_noise: V, of mean 0, independent of the actions.
+        covariance: of V, (d, d), the population's.
+        gaussian: whether V is Gaussian, so that the outcome function may have a closed form.
+        mixing: g0, (n, d) -> (n, m), injective.
+        outcome_function: l.
+        confounding: c, standard deviation of the part of U that V explains (outcome units).
+        noise: standard deviation of the rest of U (outcome units).
+    """
+
+    action_effect: FloatArray
+    draw_noise: Draw
+    covariance: FloatArray
+    gaussian: bool
+    mixing: Callable[[FloatArray], FloatArray]
+    outcome_function: OutcomeFunction
+    confounding: float
+    noise: float
+
+    def task(self, n: int, root: int) -> Task:
+        """Return the task with n training rows whose root seed the parts were drawn from.
+
+        Actions are uniform on [-1, 1]^k, queries those of `box_queries`.
+        """
+        d, k = self.action_effect.shape
+        draw_actions = uniform_box(k)
+        train_seed = derive_seed(root, "train")
+        actions, latent_noise = draw_actions(n, train_seed), self.draw_noise(n, train_seed)
+        latents = actions @ self.action_effect.T + latent_noise
+        outcome = self.outcome_function(latents) + confounded_noise(
+            latent_noise, self.covariance, self.confounding, self.noise, root
+        )
+        queries = box_queries(k, numpy_generator(root, "queries"))
+        return Task(
+            train=TrainingData(
+                torch.from_numpy(actions),
+                torch.from_numpy(self.mixing(latents)),
+                torch.from_numpy(outcome),
+                latent_dim=d,
+            ),
+            queries=queries,
+            truth=self._truth(queries, root),
+            oracle=Oracle(
+                latents,
+                latent_noise,
+                self.action_effect,
+                self.mixing,
+                self.outcome_function,
+                draw_actions,
+                self.draw_noise,
+            ),
+        )
+
+    def _truth(self, queries: Queries, root: int) -> Truth:
+        means = queries.actions @ self.action_effect.T
+        if self.gaussian:
+            exact = self.outcome_function.gaussian_expectation(means, self.covariance)
+            if exact is not None:
+                return Truth(exact, np.zeros(len(exact)), "closed form")
+        draws = self.draw_noise(DRAWS, derive_seed(root, "truth"))
+        return monte_carlo_truth(self.outcome_function, means, draws)
+
+
+def uniform_box(k: int) -> Draw:
+    """Return the draw of actions (n, k), uniform on [-1, 1]^k."""
+
+    def draw(n: int, seed: int) -> FloatArray:
+        return numpy_generator(seed, "actions").uniform(-1.0, 1.0, (n, k))
+
+    return draw
+
+
+def correlated_noise(
+    correlation: FloatArray, shape: Callable[[FloatArray], FloatArray] | None = None
+) -> Draw:
+    """Return the draw of V = L eps (n, d), L L' = correlation.
+
+    Args:
+        correlation: (d, d).
+        shape: what standard normal rows (n, d) become before L; None leaves them Gaussian.
+    """
+    factor = np.linalg.cholesky(correlation)
+
+    def draw(n: int, seed: int) -> FloatArray:
+        eps = numpy_generator(seed, "latent noise").standard_normal((n, len(factor)))
+        return np.asarray((eps if shape is None else shape(eps)) @ factor.T)
+
+    return draw
