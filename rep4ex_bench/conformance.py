@@ -12,6 +12,7 @@ contract (`method.py`), not about how good a method is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -115,7 +116,7 @@ def check_wrong_queries(method: Method, task: Task) -> None:
 def check_units(method: Method, task: Task) -> None:
     """Check that Y -> 1000 Y + 5 moves predictions likewise: nothing is tuned to one scale."""
     train = task.train
-    moved = TrainingData(train.actions, train.features, train.outcome * 1000 + 5, train.latent_dim)
+    moved = replace(train, outcome=train.outcome * 1000 + 5)
     base = _fit(method, task).predict_do(_queries(task))
     scaled = _fit(method, task, train=moved).predict_do(_queries(task))
     distance = float(np.abs((scaled - 5) / 1000 - base).max() / np.abs(base).max())

@@ -48,16 +48,52 @@ def as_float32(name: str, value: Any, dimensions: int) -> Tensor:
     return tensor
 
 
+def as_integers(name: str, value: Any) -> Tensor:
+    """Return ``value`` as int64 (n,) on the CPU, or say what is wrong with it.
+
+    Raises:
+        DataError: another number of dimensions, or values that are no whole numbers.
+    """
+    numbers = as_float32(name, value, 1)
+    given = torch.as_tensor(value).detach().to("cpu")
+    if given.is_floating_point() and not bool((given == given.round()).all()):
+        place = int((given != given.round()).nonzero()[0])
+        raise DataError(
+            f"{name} must be whole numbers, got {float(numbers[place]):g} at row {place}: number "
+            "the environments 0, 1, 2, ..."
+        )
+    return given.to(torch.int64).contiguous()
+
+
+# What each tensor of the training data has beside its rows: further dimensions.
+_OBSERVED = {"actions": 1, "features": 1, "outcome": 0}
+_OPTIONAL = {
+    "covariates": 1,
+    "environment": 0,
+    "time": 0,
+    "second_view": 1,
+    "previous_features": 1,
+}
+
+
 @dataclass(frozen=True)
 class TrainingData:
-    """Observations (A, X, Y) of n units; the only thing that a method sees.
+    """Observations (A, X, Y) of n units, and what else was observed; all that a method sees.
 
     Attributes:
         actions: A, shape (n, k), float32.
-        features: X, shape (n, m), float32.
+        features: X, shape (n, m), float32; m may be 0 where a scenario has no features.
         outcome: Y, shape (n,), float32.
-        latent_dim: d where the scenario discloses it (the paper takes it as known), else None.
-            Disclosed to every method alike.
+        latent_dim: d, the number of latents that the features depend on, where the scenario
+            discloses it (the paper takes it as known), else None. Disclosed to every method alike.
+        covariates: W, observed confounders of actions and outcome, shape (n, p), float32.
+        environment: number of the environment of each unit, shape (n,), int64.
+        time: of each unit, shape (n,), float32, in units of the scenario.
+        second_view: further features of the same latents, shape (n, m2), float32.
+        previous_features: features of the same unit one step before, shape (n, m), float32.
+        moved_dim: how many of the latents the actions move, disclosed as `latent_dim` is.
+
+    What a scenario does not offer (`vocabulary.py`) is None.
 
     Raises:
         DataError: wrong shapes, rows that do not match, values that are not finite, or fewer than
@@ -68,28 +104,68 @@ class TrainingData:
     features: Tensor
     outcome: Tensor
     latent_dim: int | None = None
+    covariates: Tensor | None = None
+    environment: Tensor | None = None
+    time: Tensor | None = None
+    second_view: Tensor | None = None
+    previous_features: Tensor | None = None
+    moved_dim: int | None = None
 
     def __post_init__(self) -> None:
-        for name, dimensions in (("actions", 2), ("features", 2), ("outcome", 1)):
-            object.__setattr__(self, name, as_float32(name, getattr(self, name), dimensions))
-        rows = {name: len(getattr(self, name)) for name in ("actions", "features", "outcome")}
+        for name, further in (_OBSERVED | _OPTIONAL).items():
+            value = getattr(self, name)
+            if name in _OBSERVED or value is not None:
+                if name == "environment":
+                    checked = as_integers(name, value)
+                else:
+                    checked = as_float32(name, value, 1 + further)
+                object.__setattr__(self, name, checked)
+        self._check_rows()
+        self._check_columns()
+        for name in ("latent_dim", "moved_dim"):
+            self._check_dimension(name)
+
+    def _check_rows(self) -> None:
+        rows = {name: len(tensor) for name, tensor in self.tensors().items()}
         if len(set(rows.values())) != 1:
-            raise DataError(f"actions, features and outcome must have the same rows, got {rows}")
-        if self.actions.shape[1] < 1 or self.features.shape[1] < 1:
-            raise DataError(
-                "actions and features need at least one column, got shapes "
-                f"{tuple(self.actions.shape)} and {tuple(self.features.shape)}"
-            )
+            names = ", ".join(list(rows)[:-1]) + f" and {list(rows)[-1]}"
+            raise DataError(f"{names} must have the same rows, got {rows}")
         if self.n < self.k + 2:
             raise DataError(
                 f"need at least k + 2 = {self.k + 2} rows for k = {self.k} action columns, "
                 f"got {self.n}: add observations or drop action columns"
             )
-        if self.latent_dim is not None and not 1 <= self.latent_dim <= self.m:
+
+    def _check_columns(self) -> None:
+        for name in ("actions", "covariates", "second_view"):
+            tensor = self.tensors().get(name)
+            if tensor is not None and tensor.shape[1] < 1:
+                raise DataError(
+                    f"{name} need at least one column, got shape {tuple(tensor.shape)}: leave out "
+                    "what was not observed"
+                )
+        previous = self.previous_features
+        if previous is not None and previous.shape[1] != self.m:
             raise DataError(
-                f"latent_dim must be between 1 and the {self.m} feature columns (an injective "
-                f"mixing cannot lose dimensions), got {self.latent_dim}"
+                f"previous_features must have the {self.m} column(s) of the features, "
+                f"got {previous.shape[1]}"
             )
+
+    def _check_dimension(self, name: str) -> None:
+        value = getattr(self, name)
+        largest = self.m if name == "latent_dim" else self.latent_dim
+        if value is None or (name == "latent_dim" and self.m == 0 and value >= 1):
+            return
+        if value < 1 or (largest is not None and value > largest):
+            what = f"the {self.m} feature columns (an injective mixing cannot lose dimensions)"
+            if name == "moved_dim":
+                what = f"latent_dim = {self.latent_dim}"
+            raise DataError(f"{name} must be between 1 and {what}, got {value}")
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what was observed, by name: actions, features, outcome, then the rest."""
+        values = ((name, getattr(self, name)) for name in _OBSERVED | _OPTIONAL)
+        return {name: value for name, value in values if value is not None}
 
     @property
     def n(self) -> int:
@@ -109,7 +185,9 @@ class TrainingData:
     def content_hash(self) -> str:
         """Return the SHA-256 of shapes and bits, so that two runs can prove they saw the same."""
         digest = hashlib.sha256()
-        for tensor in (self.actions, self.features, self.outcome):
+        for name, tensor in self.tensors().items():
+            if name in _OPTIONAL:  # of actions, features and outcome alone the hash stays as it was
+                digest.update(name.encode())
             digest.update(str(tuple(tensor.shape)).encode())
             digest.update(tensor.numpy().tobytes())
         return digest.hexdigest()

@@ -1,5 +1,7 @@
 """Training data: what is refused, and how it says so."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -32,7 +34,7 @@ def test_arrays_become_float32_tensors_and_the_hash_follows_the_bits():
         ("actions", lambda x: x[:-1], "the same rows"),
         ("actions", lambda x: x[:, 0], "must have 2 dimension(s)"),
         ("outcome", lambda x: x[:, None], "must have 1 dimension(s)"),
-        ("features", lambda x: x[:, :0], "at least one column"),
+        ("actions", lambda x: x[:, :0], "at least one column"),
         ("features", lambda x: x.astype(str), "numeric array"),
         ("features", lambda x: x * 1e300, "finite in float32"),
     ],
@@ -55,3 +57,66 @@ def test_latent_dim_must_fit_the_features():
         TrainingData(*arrays(), latent_dim=4)
     with pytest.raises(DataError, match="at most the 3 feature columns, got 4"):
         get_method("pca", latent_dim=4).fit(TrainingData(*arrays()))
+
+
+def further(n=20, m=3):
+    rng = np.random.default_rng(1)
+    return {
+        "covariates": rng.normal(size=(n, 4)),
+        "environment": rng.integers(0, 3, n),
+        "time": np.arange(n) / 10,
+        "second_view": rng.normal(size=(n, 2)),
+        "previous_features": rng.normal(size=(n, m)),
+    }
+
+
+def test_what_else_was_observed_is_kept_and_changes_the_hash_only_where_it_is_there():
+    plain, extra = TrainingData(*arrays()), further()
+    whole = TrainingData(*arrays(), latent_dim=2, moved_dim=1, **extra)
+    assert list(whole.tensors()) == ["actions", "features", "outcome", *extra]
+    assert list(plain.tensors()) == ["actions", "features", "outcome"]
+    assert whole.environment.dtype == torch.int64
+    assert torch.equal(whole.environment, torch.from_numpy(extra["environment"]))
+    assert torch.equal(whole.covariates, torch.from_numpy(extra["covariates"]).float())
+    hashes = {plain.content_hash()}
+    for name, value in extra.items():
+        hashes.add(TrainingData(*arrays(), **{name: value}).content_hash())
+    assert len(hashes) == 1 + len(extra)
+    # the same numbers under another name are other data
+    times = {name: np.arange(20.0) for name in ("environment", "time")}
+    assert len({TrainingData(*arrays(), **{n: v}).content_hash() for n, v in times.items()}) == 2
+
+
+def test_the_hash_of_actions_features_and_outcome_is_that_of_their_shapes_and_bits():
+    digest = hashlib.sha256()
+    for array in arrays():
+        digest.update(str(array.shape).encode())
+        digest.update(array.astype(np.float32).tobytes())
+    assert TrainingData(*arrays()).content_hash() == digest.hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"covariates": np.zeros(20)}, "covariates must have 2 dimension"),
+        ({"covariates": np.zeros((20, 0))}, "covariates need at least one column"),
+        ({"time": np.zeros(19)}, "outcome and time must have the same rows"),
+        ({"environment": np.full(20, 0.5)}, "environment must be whole numbers, got 0.5 at row 0"),
+        ({"second_view": np.full((20, 1), np.nan)}, "second_view must be finite"),
+        ({"previous_features": np.zeros((20, 2))}, "the 3 column(s) of the features, got 2"),
+        ({"latent_dim": 2, "moved_dim": 3}, "moved_dim must be between 1 and latent_dim = 2"),
+        ({"moved_dim": 0}, "moved_dim must be between 1 and"),
+    ],
+)
+def test_bad_further_arrays_are_named(changes, message):
+    with pytest.raises(DataError) as caught:
+        TrainingData(*arrays(), **changes)
+    assert message in str(caught.value)
+
+
+def test_data_without_features_are_data():
+    actions, _, outcome = arrays()
+    data = TrainingData(actions, np.zeros((20, 0)), outcome, latent_dim=2)
+    assert (data.m, data.latent_dim) == (0, 2)
+    fitted = get_method("ols_on_actions").fit(data, 0, "cpu")
+    assert fitted.predict_do(data.actions).shape == (20,)

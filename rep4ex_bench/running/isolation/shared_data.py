@@ -22,13 +22,17 @@ def write_data(trains: Sequence[TrainingData]) -> tuple[int, list[dict[str, Any]
     layout = []
     with _nameless_file() as file:
         for train in trains:
-            entry: dict[str, Any] = {"latent_dim": train.latent_dim}
-            for name in ("actions", "features", "outcome"):
-                tensor: Tensor = getattr(train, name)
+            tensors = {}
+            for name, tensor in train.tensors().items():
                 file.seek(-(-file.tell() // _ALIGNMENT) * _ALIGNMENT)
-                entry[name] = {"at": file.tell(), "shape": list(tensor.shape)}
+                tensors[name] = {
+                    "at": file.tell(),
+                    "shape": list(tensor.shape),
+                    "dtype": str(tensor.numpy().dtype),
+                }
                 file.write(tensor.numpy().tobytes())
-            layout.append(entry)
+            disclosed = {"latent_dim": train.latent_dim, "moved_dim": train.moved_dim}
+            layout.append({"disclosed": disclosed, "tensors": tensors})
         file.flush()
         return os.dup(file.fileno()), layout
 
@@ -43,19 +47,18 @@ def _nameless_file() -> BinaryIO:
 def read_data(file: int, layout: Sequence[dict[str, Any]]) -> list[TrainingData]:
     """Return the data of an open file, in memory of its own as soon as it is written to."""
     view = memoryview(mmap.mmap(file, 0, access=mmap.ACCESS_COPY))  # lives as long as the tensors
-    return [
-        TrainingData(
-            _tensor(view, entry["actions"]),
-            _tensor(view, entry["features"]),
-            _tensor(view, entry["outcome"]),
-            entry["latent_dim"],
-        )
-        for entry in layout
-    ]
+    return [_data(view, entry["tensors"], entry["disclosed"]) for entry in layout]
+
+
+def _data(
+    view: memoryview, places: dict[str, dict[str, Any]], disclosed: dict[str, Any]
+) -> TrainingData:
+    tensors: dict[str, Any] = {name: _tensor(view, place) for name, place in places.items()}
+    return TrainingData(**tensors, **disclosed)
 
 
 def _tensor(view: memoryview, entry: dict[str, Any]) -> Tensor:
     shape = entry["shape"]
     count = int(np.prod(shape))
-    array = np.frombuffer(view, np.float32, count, entry["at"])
+    array = np.frombuffer(view, entry["dtype"], count, entry["at"])
     return torch.from_numpy(array.reshape(shape))

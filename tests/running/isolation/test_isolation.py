@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import threading
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -64,14 +65,25 @@ def connect(ends):
 
 
 def test_training_data_arrive_bit_for_bit_and_aligned():
-    trains = [data(), data(33, 5, None)]
+    rng = np.random.default_rng(3)
+    whole = replace(
+        data(21),
+        moved_dim=1,
+        covariates=rng.normal(size=(21, 2)),
+        environment=rng.integers(-(2**40), 2**40, 21),
+        time=rng.normal(size=21),
+        second_view=rng.normal(size=(21, 1)),
+        previous_features=rng.normal(size=(21, 3)),
+    )
+    trains = [data(), whole, data(33, 5, None)]
     file, layout = write_data(trains)
     read = read_data(file, layout)
     os.close(file)
     for old, new in zip(trains, read, strict=True):
         assert new.content_hash() == old.content_hash()
-        assert new.latent_dim == old.latent_dim
-        for tensor in (new.actions, new.features, new.outcome):
+        assert (new.latent_dim, new.moved_dim) == (old.latent_dim, old.moved_dim)
+        assert list(new.tensors()) == list(old.tensors())
+        for tensor in new.tensors().values():
             assert tensor.data_ptr() % 64 == 0
     read[0].outcome.add_(1)  # memory of its own
 
