@@ -98,6 +98,9 @@ def describe(name: str) -> None:
 @click.option("--actions", multiple=True, metavar="COL", help="Columns or patterns ('a_*', 'a,b').")
 @click.option("--features", multiple=True, metavar="COL", help="Likewise.")
 @click.option("--outcome", metavar="COL", help="One column.")
+@click.option("--covariates", multiple=True, metavar="COL", help="As --actions; may be left out.")
+@click.option("--environment", metavar="COL", help="Number of the environment; likewise.")
+@click.option("--time", "time_column", metavar="COL", help="Time of the row; likewise.")
 @click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
 @click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
 @click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
@@ -119,6 +122,9 @@ def run(
     actions: tuple[str, ...],
     features: tuple[str, ...],
     outcome: str | None,
+    covariates: tuple[str, ...],
+    environment: str | None,
+    time_column: str | None,
     hold_out: str | None,
     training_share: float | None,
     latent_dim: int | None,
@@ -130,7 +136,18 @@ def run(
     Instead of a suite, --data with --actions, --features, --outcome and --hold-out runs the
     methods on your own table: the held-out actions give the truth, since actions are exogenous.
     """
-    own = DataOptions(data, actions, features, outcome, hold_out, training_share, latent_dim)
+    own = DataOptions(
+        data,
+        actions,
+        features,
+        outcome,
+        hold_out,
+        training_share,
+        latent_dim,
+        covariates,
+        environment,
+        time_column,
+    )
     loaded = chosen_suite(suite, own, methods)
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))

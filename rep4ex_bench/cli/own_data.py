@@ -31,6 +31,9 @@ class DataOptions:
     hold_out: str | None
     training_share: float | None
     latent_dim: int | None
+    covariates: tuple[str, ...] = ()
+    environment: str | None = None
+    time: str | None = None
 
 
 def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
@@ -65,6 +68,12 @@ def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
         parameters["training_share"] = options.training_share
     if options.latent_dim is not None:
         parameters["latent_dim"] = options.latent_dim
+    further = {
+        "covariates": ", ".join(options.covariates),
+        "environment": options.environment or "",
+        "time": options.time or "",
+    }
+    parameters |= {name: columns for name, columns in further.items() if columns}
     chosen = methods or [name for name in METHODS.names() if not _is_oracle(name)]
     lines = [
         'name = "own-data"',

@@ -74,3 +74,19 @@ def test_bad_data_write_nothing(data, tmp_path):
     assert isinstance(result.exception, DataError)
     assert "names 0 of 6000 rows" in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_further_columns_are_named_on_the_command_line(data, tmp_path):
+    table = pd.read_csv(data).assign(site=0, day=1.0, w=2.0)
+    table.to_csv(data, index=False)
+    further = ["--covariates", "w", "--environment", "site", "--time", "day"]
+    result = run(data, "--dry-run", "--method", "ols_on_actions", *further)
+    assert result.exit_code == 0, result.output
+    plain = run(data, "--dry-run", "--method", "ols_on_actions")
+    assert result.stdout.splitlines()[0].split()[0] != plain.stdout.splitlines()[0].split()[0]
+    wrong = run(data, "--dry-run", "--covariates", "nobody", "--method", "ols_on_actions")
+    assert wrong.exit_code == 0  # a plan reads no columns
+    failed = run(data, "--covariates", "nobody", "--method", "ols_on_actions", "--seeds", "1",
+                 "--out", str(tmp_path / "out"))  # fmt: skip
+    assert failed.exit_code != 0
+    assert "nobody" in str(failed.exception or failed.output)

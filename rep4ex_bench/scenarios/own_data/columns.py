@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,23 @@ from rep4ex_bench.errors import DataError, UnknownNameError
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the columns, in the order of the table."""
+    """Names of the columns, in the order of the table; () or "" for what is not observed."""
 
     actions: tuple[str, ...]
     features: tuple[str, ...]
     outcome: str
+    covariates: tuple[str, ...] = ()
+    environment: str = ""
+    time: str = ""
+
+
+# Roles of one column, and what is asked of it.
+_SINGLE = {
+    "outcome": "one outcome is predicted",
+    "environment": "one column numbers the environments",
+    "time": "one column holds the time",
+}
+_NEEDED = ("actions", "features", "outcome")
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -27,34 +40,42 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def assign_roles(columns: Sequence[str], actions: str, features: str, outcome: str) -> Roles:
+def assign_roles(columns: Sequence[str], **wanted: str) -> Roles:
     """Return the columns of each role.
 
     Args:
         columns: names that the table has.
-        actions: names or patterns, with commas between them.
-        features: likewise.
-        outcome: the same, for one column.
+        wanted: names or patterns by role (a field of `Roles`), with commas between them; "" for a
+            role that no column has, which actions, features and outcome cannot be.
 
     Raises:
         UnknownNameError: a name or pattern that no column has (the near name is suggested).
-        DataError: a column in two roles, or several outcomes.
+        DataError: a column in two roles, or several where one is asked for.
     """
     named = {
-        "actions": _matching(columns, actions, "actions"),
-        "features": _matching(columns, features, "features"),
-        "outcome": _matching(columns, outcome, "outcome"),
+        role: _matching(columns, patterns, role)
+        for role, patterns in wanted.items()
+        if patterns.strip() or role in _NEEDED
     }
-    if len(named["outcome"]) > 1:
-        raise DataError(f"one outcome is predicted, got {', '.join(named['outcome'])}")
-    for first, second in (("actions", "features"), ("actions", "outcome"), ("features", "outcome")):
+    for role, what in _SINGLE.items():
+        if len(named.get(role, ())) > 1:
+            raise DataError(f"{what}, got {', '.join(named[role])}")
+    for first, second in combinations(named, 2):
         both = [name for name in named[first] if name in named[second]]
         if both:
             raise DataError(
                 f"column(s) {', '.join(both)} would be both {first} and {second}: name the "
                 f"{first} or the {second} more narrowly"
             )
-    return Roles(named["actions"], named["features"], named["outcome"][0])
+    one = {role: named[role][0] for role in _SINGLE if role in named}
+    return Roles(
+        named["actions"],
+        named["features"],
+        one["outcome"],
+        named.get("covariates", ()),
+        one.get("environment", ""),
+        one.get("time", ""),
+    )
 
 
 def _matching(columns: Sequence[str], patterns: str, role: str) -> tuple[str, ...]:

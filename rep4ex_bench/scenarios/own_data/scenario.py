@@ -6,10 +6,11 @@ mean outcome of the rows that were held out is the truth, with a standard error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,7 @@ class Observations:
         actions: (n, k).
         features: (n, m).
         outcome: (n,).
+        further: what else was observed, by its name in `TrainingData`, (n, columns) or (n,).
         outside: (n,), which rows the hold-out names.
         inside: (n,), which of the others are kept from training for the error inside.
         truth: at g groups of held-out rows, then at the groups of the rows inside.
@@ -46,11 +48,16 @@ class Observations:
     actions: FloatArray
     features: FloatArray
     outcome: FloatArray
+    further: Mapping[str, FloatArray]
     outside: Mask
     inside: Mask
     truth: ObservedTruth
     distance: FloatArray
     held_out_groups: int
+
+
+# Parameters that name columns of what else was observed: words of `vocabulary.py`.
+_FURTHER = ("covariates", "environment", "time")
 
 
 class OwnData(Scenario):
@@ -70,6 +77,10 @@ class OwnData(Scenario):
         training_share: of the rows that are not held out or kept inside, in (0, 1].
         inside_share: of the rows that are not held out, kept for the error inside, in [0, 0.5].
         latent_dim: d, disclosed to every method; None where it is not known.
+        covariates: names of columns that methods may use beside the features, "" for none. They are
+            no excuse for actions that somebody chose by them: the truth takes actions as exogenous.
+        environment: name of the column that numbers the environments, "" for none.
+        time: name of the column of the time, "" for none.
     """
 
     name: ClassVar[str] = "own_data"
@@ -87,6 +98,9 @@ class OwnData(Scenario):
         training_share: float = 0.5,
         inside_share: float = 0.2,
         latent_dim: int | None = None,
+        covariates: str = "",
+        environment: str = "",
+        time: str = "",
     ) -> None:
         self.file = file
         self.sha256 = sha256
@@ -97,11 +111,15 @@ class OwnData(Scenario):
         self.training_share = training_share
         self.inside_share = inside_share
         self.latent_dim = latent_dim
+        self.covariates = covariates
+        self.environment = environment
+        self.time = time
 
     @property
     def offers(self) -> frozenset[str]:
-        """Features only: what nature knows is not in a table."""
-        return frozenset({"features"})
+        """Features and what else is named; what nature knows is not in a table."""
+        further = [name for name in _FURTHER if getattr(self, name)]
+        return frozenset({"features", *further})
 
     def description(self) -> Description:
         """Return d where the user says it; the rest is known once the file is read."""
@@ -113,6 +131,9 @@ class OwnData(Scenario):
             value = getattr(self, parameter)
             if not isinstance(value, str) or not value.strip():
                 self.reject(parameter, "a text that is not empty")
+        for parameter in _FURTHER:
+            if not isinstance(getattr(self, parameter), str):
+                self.reject(parameter, "a text, empty where nothing of it was observed")
         if not isinstance(self.sha256, str) or len(self.sha256) != 64:
             self.reject("sha256", "the 64 hexadecimal digits that `sha256sum` prints for the file")
         self.require_number("training_share", 0.0, strict=True, maximum=1.0)
@@ -136,6 +157,9 @@ class OwnData(Scenario):
             self.outcome,
             self.hold_out,
             self.inside_share,
+            self.covariates,
+            self.environment,
+            self.time,
         )
 
     def sample(self, seed: int) -> Task:
@@ -145,12 +169,16 @@ class OwnData(Scenario):
         count = max(1, round(self.training_share * len(rows)))
         rng = numpy_generator(derive_seed(seed, self.name), "training rows")
         chosen = np.sort(rng.permutation(rows)[:count])
+        further: dict[str, Any] = {
+            name: torch.from_numpy(values[chosen]) for name, values in seen.further.items()
+        }
         return Task(
             train=TrainingData(
                 torch.from_numpy(seen.actions[chosen]),
                 torch.from_numpy(seen.features[chosen]),
                 torch.from_numpy(seen.outcome[chosen]),
                 latent_dim=self.latent_dim,
+                **further,
             ),
             queries=Queries(seen.truth.actions, seen.distance, np.full(len(seen.distance), np.nan)),
             truth=Truth(seen.truth.means, seen.truth.standard_errors, "held-out rows"),
@@ -167,6 +195,9 @@ def _observations(
     outcome: str,
     hold_out: str,
     inside_share: float,
+    covariates: str,
+    environment: str,
+    time: str,
 ) -> Observations:
     """Read once a process: its cells share the file."""
     path = Path(file)
@@ -176,10 +207,19 @@ def _observations(
             f"{sha256}; start a run of its own for changed data"
         )
     table = read_table(path)
-    roles = assign_roles(list(table.columns), actions, features, outcome)
+    roles = assign_roles(
+        list(table.columns),
+        actions=actions,
+        features=features,
+        outcome=outcome,
+        covariates=covariates,
+        environment=environment,
+        time=time,
+    )
     a = numbers(table, roles.actions, "actions")
     x = numbers(table, roles.features, "features")
     y = numbers(table, [roles.outcome], "outcome")[:, 0]
+    further = _further(table, roles)
     outside = held_out_rows(hold_out, pd.DataFrame(a, columns=list(roles.actions)))
     kept = np.flatnonzero(~outside)
     if not outside.any() or not len(kept):
@@ -205,4 +245,14 @@ def _observations(
     )
     distance = distances_from_support(truth.actions, a[~outside])
     held_out_groups = len(parts[0].means)
-    return Observations(roles, a, x, y, outside, inside, truth, distance, held_out_groups)
+    return Observations(roles, a, x, y, further, outside, inside, truth, distance, held_out_groups)
+
+
+def _further(table: pd.DataFrame, roles: Roles) -> dict[str, FloatArray]:
+    found = {}
+    if roles.covariates:
+        found["covariates"] = numbers(table, roles.covariates, "covariates")
+    for role in ("environment", "time"):
+        if name := getattr(roles, role):
+            found[role] = numbers(table, [name], role)[:, 0]
+    return found

@@ -229,3 +229,52 @@ def test_files_are_data_only(tmp_path):
     np.savez(tmp_path / "rows.npz", a=np.zeros(2), b=np.zeros(3))
     with pytest.raises(DataError, match="same rows"):
         read_table(tmp_path / "rows.npz")
+
+
+def test_what_else_was_observed_reaches_the_training_rows_and_the_offers(tmp_path):
+    data = frame()
+    data["w_1"], data["w_2"] = np.arange(len(data)) / 7, np.sin(np.arange(len(data)))
+    data["site"], data["day"] = np.arange(len(data)) % 5, np.arange(len(data)) * 0.5
+    path = tmp_path / "data.parquet"
+    data.to_parquet(path)
+    plain = scenario(path)
+    whole = scenario(path, covariates="w_*", environment="site", time="day")
+    assert plain.offers == {"features"}
+    assert whole.offers == {"features", "covariates", "environment", "time"}
+    bare, train = plain.sample(1).train, whole.sample(1).train
+    assert list(bare.tensors()) == ["actions", "features", "outcome"]
+    assert bare.covariates is None
+    # the same rows as without, each with its own values: w_1 tells which row it is
+    assert (train.actions == bare.actions).all()
+    rows = np.rint(train.covariates[:, 0].double().numpy() * 7).astype(int)
+    chosen = data.iloc[rows]
+    np.testing.assert_allclose(train.outcome, chosen["y"], rtol=1e-6)
+    np.testing.assert_allclose(train.covariates[:, 1], chosen["w_2"], rtol=1e-5, atol=1e-7)
+    assert train.environment.tolist() == chosen["site"].tolist()
+    assert train.time.tolist() == chosen["day"].tolist()
+    assert train.content_hash() != bare.content_hash()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"covariates": "w"}, UnknownNameError, "unknown column for the covariates 'w'"),
+        ({"covariates": "x_1"}, DataError, "would be both features and covariates"),
+        ({"environment": "x_*"}, DataError, "numbers the environments, got x_0, x_1, x_2, x_3"),
+        ({"environment": "a_0"}, DataError, "would be both actions and environment"),
+        ({"time": 3}, ParameterError, "a text, empty where nothing of it was observed"),
+    ],
+)
+def test_wrong_columns_of_what_else_was_observed_are_named(parquet, changes, error, message):
+    with pytest.raises(error) as caught:
+        scenario(parquet, **changes).sample(0)
+    assert message in str(caught.value)
+
+
+def test_an_environment_is_a_whole_number(tmp_path):
+    data = frame()
+    data["site"] = 0.5
+    path = tmp_path / "data.parquet"
+    data.to_parquet(path)
+    with pytest.raises(DataError, match=r"environment must be whole numbers, got 0.5 at row 0"):
+        scenario(path, environment="site").sample(0)
