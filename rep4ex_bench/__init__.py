@@ -2,9 +2,10 @@
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.oracle import LinearOracle, Oracle
 from rep4ex_bench.registry import get_method, get_scenario, register
 from rep4ex_bench.running.runner import Run, run_suite
-from rep4ex_bench.scenario import Oracle, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
 from rep4ex_bench.speed.contender import KernelImplementation, register_kernel_implementation
 from rep4ex_bench.speed.run import KernelRun, run_kernels
 
@@ -12,6 +13,7 @@ __all__ = [
     "FittedMethod",
     "KernelImplementation",
     "KernelRun",
+    "LinearOracle",
     "Method",
     "Oracle",
     "OracleMethod",

@@ -15,8 +15,9 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import OracleRequiredError
 from rep4ex_bench.installed import check_requires
+from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.scenario import Description, Oracle
+from rep4ex_bench.scenario import Description
 from rep4ex_bench.vocabulary import check_words
 
 Role = Literal["method", "oracle", "control"]

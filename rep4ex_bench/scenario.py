@@ -10,7 +10,6 @@ the oracle, which knows the latents.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
+from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.vocabulary import check_words
 
@@ -60,47 +60,6 @@ class Truth:
     values: FloatArray
     standard_errors: FloatArray
     source: TruthSource
-
-
-@dataclass(frozen=True)
-class LatentSample:
-    """Fresh draws for judging a representation: actions (n, k), latents (n, d), features (n, m)."""
-
-    actions: FloatArray
-    latents: FloatArray
-    features: FloatArray
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """What nature knows. Handed to oracle methods and to metrics only, never to a method.
-
-    Attributes:
-        latents: Z of the training data, (n, d).
-        latent_noise: V of the training data, (n, d).
-        action_effect: M0 with the intervention strength in it, (d, k).
-        mixing: g0, (n, d) -> (n, m).
-        outcome_function: l, (n, d) -> (n,).
-        draw_actions: (n, seed) -> (n, k), from the training distribution.
-        draw_noise: (n, seed) -> V, (n, d).
-    """
-
-    latents: FloatArray
-    latent_noise: FloatArray
-    action_effect: FloatArray
-    mixing: Callable[[FloatArray], FloatArray]
-    outcome_function: Callable[[FloatArray], FloatArray]
-    draw_actions: Callable[[int, int], FloatArray]
-    draw_noise: Callable[[int, int], FloatArray]
-
-    def draw(self, n: int, seed: int) -> LatentSample:
-        """Draw n fresh units with training actions."""
-        return self.draw_do(self.draw_actions(n, seed), seed)
-
-    def draw_do(self, actions: FloatArray, seed: int) -> LatentSample:
-        """Draw one fresh unit under do(A = a) for each row of `actions` (n, k)."""
-        latents = actions @ self.action_effect.T + self.draw_noise(len(actions), seed)
-        return LatentSample(actions, latents, self.mixing(latents))
 
 
 @dataclass(frozen=True)

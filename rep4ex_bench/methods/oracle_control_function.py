@@ -14,7 +14,7 @@ from rep4ex_bench.methods.second_stages.control_function import (
     fit_control_function,
 )
 from rep4ex_bench.numerics import resolve_device
-from rep4ex_bench.scenario import Oracle
+from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.seeding import derive_seed
 
 

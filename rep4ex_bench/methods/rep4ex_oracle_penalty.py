@@ -21,7 +21,7 @@ from rep4ex_bench.methods.training.latent_loss import LatentLoss
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import train_stack
 from rep4ex_bench.numerics import resolve_device
-from rep4ex_bench.scenario import Oracle
+from rep4ex_bench.oracle import Oracle
 
 
 class Rep4ExOraclePenalty(OracleMethod):

@@ -8,7 +8,8 @@ import torch
 from rep4ex_bench.accuracy import affine_r2
 from rep4ex_bench.method import FittedMethod
 from rep4ex_bench.metric import Evaluation, NoAnswerError
-from rep4ex_bench.scenario import LatentSample, Oracle, Queries
+from rep4ex_bench.oracle import LatentSample, Oracle
+from rep4ex_bench.scenario import Queries
 
 FRESH_ROWS = 2_000  # that a representation is judged on
 

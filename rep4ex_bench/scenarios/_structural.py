@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.scenario import Oracle, Queries, Task, Truth
+from rep4ex_bench.oracle import LinearOracle
+from rep4ex_bench.scenario import Queries, Task, Truth
 from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
 from rep4ex_bench.scenarios.noise import confounded_noise
 from rep4ex_bench.scenarios.outcome_functions import OutcomeFunction
@@ -59,9 +61,7 @@ class Structure:
         train_seed = derive_seed(root, "train")
         actions, latent_noise = draw_actions(n, train_seed), self.draw_noise(n, train_seed)
         latents = actions @ self.action_effect.T + latent_noise
-        outcome = self.outcome_function(latents) + confounded_noise(
-            latent_noise, self.covariance, self.confounding, self.noise, root
-        )
+        outcome = self.outcome_function(latents) + self._outcome_noise(latent_noise, root=root)
         queries = box_queries(k, numpy_generator(root, "queries"))
         return Task(
             train=TrainingData(
@@ -72,7 +72,7 @@ class Structure:
             ),
             queries=queries,
             truth=self._truth(queries, root),
-            oracle=Oracle(
+            oracle=LinearOracle(
                 latents,
                 latent_noise,
                 self.action_effect,
@@ -80,7 +80,15 @@ class Structure:
                 self.outcome_function,
                 draw_actions,
                 self.draw_noise,
+                partial(self._outcome_noise, root=root),
             ),
+        )
+
+    def _outcome_noise(
+        self, latent_noise: FloatArray, own_seed: int | None = None, *, root: int
+    ) -> FloatArray:
+        return confounded_noise(
+            latent_noise, self.covariance, self.confounding, self.noise, root, own_seed
         )
 
     def _truth(self, queries: Queries, root: int) -> Truth:

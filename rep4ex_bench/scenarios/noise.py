@@ -17,7 +17,12 @@ def random_correlation(d: int, rng: np.random.Generator) -> FloatArray:
 
 
 def confounded_noise(
-    latent_noise: FloatArray, covariance: FloatArray, confounding: float, noise: float, root: int
+    latent_noise: FloatArray,
+    covariance: FloatArray,
+    confounding: float,
+    noise: float,
+    root: int,
+    own_seed: int | None = None,
 ) -> FloatArray:
     """Return U = c gamma' V / sd(gamma' V) + noise eps, shape (n,), of mean 0.
 
@@ -27,8 +32,10 @@ def confounded_noise(
         confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest (outcome units).
         root: seed of the task; the direction gamma and eps have a stream each.
+        own_seed: of eps, for other units than those of training; None for these.
     """
     gamma = numpy_generator(root, "confounding").standard_normal(len(covariance))
     gamma /= np.sqrt(gamma @ covariance @ gamma)
-    own = numpy_generator(root, "outcome noise").standard_normal(len(latent_noise))
+    seed = root if own_seed is None else own_seed
+    own = numpy_generator(seed, "outcome noise").standard_normal(len(latent_noise))
     return np.asarray(confounding * (latent_noise @ gamma) + noise * own)

@@ -165,6 +165,35 @@ def test_truth_agrees_with_an_independent_monte_carlo(task: Task) -> None:
             assert implied > 100_000 * 0.95
 
 
+def test_outcomes_drawn_under_do_have_the_truth_as_their_mean(task: Task) -> None:
+    oracle, queries, truth = task.oracle, task.queries, task.truth
+    outside = np.flatnonzero(queries.scored & (queries.distance > 1))[:: max(1, 12)]
+    draws = 4000
+    for row in outside:
+        actions = np.repeat(queries.actions[row][None], draws, axis=0)
+        outcome = oracle.draw_outcome_do(actions, 77)
+        error = math.hypot(outcome.std(ddof=1) / math.sqrt(draws), truth.standard_errors[row])
+        assert abs(outcome.mean() - truth.values[row]) < 5 * error
+    # of the units that have these features, with a noise of their own
+    units = oracle.draw_do(actions, 77)
+    own = outcome - oracle.outcome_function(units.latents)
+    assert abs(own.mean()) < 5 * own.std(ddof=1) / math.sqrt(draws)
+    assert own.std() == pytest.approx(_outcome_noise(task).std(), rel=0.15)
+    assert not np.array_equal(oracle.draw_outcome_do(actions, 78), outcome)
+
+
+def test_a_counterfactual_keeps_the_unit(task: Task) -> None:
+    oracle, train = task.oracle, task.train
+    actions = train.actions.double().numpy()
+    same = oracle.counterfactual(actions)
+    np.testing.assert_allclose(same.latents, oracle.latents, atol=1e-5)
+    assert float((torch.from_numpy(same.features).float() - train.features).abs().max()) < 1e-2
+    other = oracle.counterfactual(np.zeros_like(actions))
+    np.testing.assert_allclose(other.latents, oracle.latent_noise, atol=1e-12)
+    with pytest.raises(ValueError, match=f"each of the {train.n} training units is needed, got 3"):
+        oracle.counterfactual(actions[:3])
+
+
 def test_the_truth_varies_outside_the_support(task: Task) -> None:
     outside = task.queries.scored & (task.queries.distance > 1)
     assert task.truth.values[outside].std() > 20 * task.truth.standard_errors.max()

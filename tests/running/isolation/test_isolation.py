@@ -219,8 +219,9 @@ class _Curious(FittedMethod):
         import stat
         from pathlib import Path
 
+        from rep4ex_bench.oracle import Oracle
         from rep4ex_bench.running.suite import Cell
-        from rep4ex_bench.scenario import Oracle, Task, Truth
+        from rep4ex_bench.scenario import Task, Truth
 
         kinds = (Cell, Task, Truth, Oracle)
         held = sum(type(found) in kinds for found in gc.get_objects())
