@@ -23,6 +23,7 @@ from torch import Tensor
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.errors import ConformanceError, DataError, OracleRequiredError, UsageError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.questions import ask
 from rep4ex_bench.registry import get_scenario
 from rep4ex_bench.scenario import Task
 
@@ -105,6 +106,26 @@ def check_representation(method: Method, task: Task) -> None:
     )
 
 
+def check_answers(method: Method, task: Task) -> None:
+    """Check what a method answers beyond predictions: shapes, finite values, same bits twice."""
+    fitted, actions = _fit(method, task), _queries(task)[:9]
+    for name, numbers in (
+        ("predict_interval", {"level": 0.9}),
+        ("sample_outcome_do", {"n": 5, "seed": 11}),
+        ("sample_features_do", {"n": 5, "seed": 11}),
+    ):
+        try:
+            first, second = (ask(fitted, name, actions, **numbers) for _ in range(2))
+        except DataError as error:
+            raise ConformanceError(str(error)) from error
+        if first is None or second is None:
+            _require(first is second, f"{name} must always have an answer or never")
+            continue
+        _require(np.array_equal(first, second), f"{name} must give the same bits twice")
+        if name == "predict_interval":
+            _require(bool((first[:, 0] <= first[:, 1]).all()), "an interval is (lower, upper)")
+
+
 def check_wrong_queries(method: Method, task: Task) -> None:
     """Check that queries of another width, or not finite, are refused."""
     fitted, k = _fit(method, task), task.train.k
@@ -154,6 +175,7 @@ CHECKS: tuple[Check, ...] = (
     check_queries_are_independent,
     check_no_side_effects,
     check_representation,
+    check_answers,
     check_wrong_queries,
     check_units,
     check_parameters,

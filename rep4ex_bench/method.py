@@ -24,7 +24,7 @@ Role = Literal["method", "oracle", "control"]
 
 
 class FittedMethod(ABC):
-    """What `Method.fit` returns."""
+    """What `Method.fit` returns. `questions.py` lists what it may be asked, all in one table."""
 
     @abstractmethod
     def predict_do(self, actions: Tensor) -> FloatArray:
@@ -40,8 +40,32 @@ class FittedMethod(ABC):
             DataError: actions of another width than in training, or not finite.
         """
 
+    def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
+        """Return intervals that hold E[Y | do(A = a*)] with probability `level`; None for none.
+
+        Args:
+            actions: a*, shape (q, k).
+            level: in (0, 1).
+
+        Returns:
+            shape (q, 2), lower and upper end, in the units of the outcome.
+        """
+        return None
+
+    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
+        """Return n draws of Y under do(A = a*) for each of (q, k) actions, (q, n), or None."""
+        return None
+
+    def sample_features_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
+        """Return n draws of X under do(A = a*) for each of (q, k) actions, (q, n, m), or None."""
+        return None
+
     def represent(self, features: Tensor) -> FloatArray | None:
         """Return the code phi(X), shape (n, d), of features (n, m); None where there is no code."""
+        return None
+
+    def decode(self, code: Tensor) -> FloatArray | None:
+        """Return the features (n, m) of codes (n, d); None where nothing decodes them."""
         return None
 
     @property

@@ -4,26 +4,57 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+from scipy import stats
 from sklearn.linear_model import LinearRegression
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
 from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.numerics import resolve_device, to_float64
+from rep4ex_bench.seeding import numpy_generator
 
 
 class FittedOLS(FittedMethod):
     """An affine function of the actions."""
 
-    def __init__(self, regression: LinearRegression, k: int) -> None:
+    def __init__(self, regression: LinearRegression, actions: FloatArray, outcome: FloatArray):
         self._regression = regression
-        self._k = k
+        self._k = actions.shape[1]
+        design = _with_ones(actions)
+        self._inverse = np.linalg.pinv(design.T @ design)
+        self._residuals = outcome - regression.predict(actions)
+        self._freedom = len(actions) - np.linalg.matrix_rank(design)
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
         query = check_query_actions(actions, self._k)
         prediction: FloatArray = self._regression.predict(to_float64(query))
         return prediction
+
+    def predict_interval(self, actions: Tensor, level: float) -> FloatArray:
+        """Return the textbook's intervals of the mean, (q, 2): right where the model is.
+
+        That is: an affine outcome and noise of one variance, independent of the actions.
+        """
+        centre = self.predict_do(actions)
+        design = _with_ones(to_float64(check_query_actions(actions, self._k)))
+        leverage = np.einsum("qi,ij,qj->q", design, self._inverse, design)
+        variance = (self._residuals**2).sum() / self._freedom
+        half = stats.t.ppf((1 + level) / 2, self._freedom) * np.sqrt(variance * leverage)
+        return np.column_stack([centre - half, centre + half])
+
+    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray:
+        """Return the prediction plus residuals of the training rows, (q, n)."""
+        centre = self.predict_do(actions)
+        rows = numpy_generator(seed, "residuals").integers(
+            len(self._residuals), size=(len(centre), n)
+        )
+        return np.asarray(centre[:, None] + self._residuals[rows])
+
+
+def _with_ones(actions: FloatArray) -> FloatArray:
+    return np.column_stack([np.ones(len(actions)), actions])
 
 
 class OLSOnActions(Method):
@@ -36,5 +67,5 @@ class OLSOnActions(Method):
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedOLS:
         """Fit by least squares (deterministic; on the CPU)."""
         resolve_device(device)
-        regression = LinearRegression().fit(to_float64(train.actions), to_float64(train.outcome))
-        return FittedOLS(regression, train.k)
+        actions, outcome = to_float64(train.actions), to_float64(train.outcome)
+        return FittedOLS(LinearRegression().fit(actions, outcome), actions, outcome)

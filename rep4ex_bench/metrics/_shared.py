@@ -6,9 +6,12 @@ import numpy as np
 import torch
 
 from rep4ex_bench.accuracy import affine_r2
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import DataError
 from rep4ex_bench.method import FittedMethod
 from rep4ex_bench.metric import Evaluation, NoAnswerError
 from rep4ex_bench.oracle import LatentSample, Oracle
+from rep4ex_bench.questions import ask
 from rep4ex_bench.scenario import Queries
 
 FRESH_ROWS = 2_000  # that a representation is judged on
@@ -17,6 +20,25 @@ FRESH_ROWS = 2_000  # that a representation is judged on
 def outside(queries: Queries) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return the mask of the scored queries outside the training support."""
     return queries.scored & (queries.distance > 1)
+
+
+def intervals_outside(evaluation: Evaluation, level: float) -> tuple[FloatArray, FloatArray]:
+    """Return the method's intervals (q, 2) at the queries outside, and the truth (q,) there.
+
+    Raises:
+        NoAnswerError: the method gives none.
+        DataError: an end that is not finite, or a lower one above its upper one.
+    """
+    queries = evaluation.task.queries
+    mask = outside(queries)
+    actions = torch.from_numpy(queries.actions[mask]).to(torch.float32)
+    intervals = ask(evaluation.fitted, "predict_interval", actions, level=level)
+    if intervals is None:
+        raise NoAnswerError("the method gives no intervals")
+    wrong = int((intervals[:, 0] > intervals[:, 1]).sum())
+    if wrong:
+        raise DataError(f"an interval is (lower, upper), got {wrong} with lower above upper")
+    return intervals, evaluation.task.truth.values[mask]
 
 
 def oracle_of(evaluation: Evaluation) -> Oracle:

@@ -18,6 +18,7 @@ import torch
 
 from rep4ex_bench.errors import describe_error, is_out_of_memory
 from rep4ex_bench.method import FittedMethod, Method
+from rep4ex_bench.questions import QUESTIONS
 from rep4ex_bench.running.isolation.channel import (
     Array,
     Channel,
@@ -43,8 +44,7 @@ class MethodProcess:
         actions: dict[str, Callable[[dict[str, Any], bytes], _Answer]] = {
             "load": self._load,
             "fit": self._fit,
-            "predict": self._predict,
-            "represent": self._represent,
+            "ask": self._ask,
         }
         while True:
             try:
@@ -76,14 +76,11 @@ class MethodProcess:
         self._fitted = list(found)
         return {"fits": [_fit_message(result) for result in found]}, b""
 
-    def _predict(self, message: dict[str, Any], content: bytes) -> _Answer:
-        actions = torch.from_numpy(array_of(message, content))
-        prediction = self._at(message).predict_do(actions)
-        return {}, np.array(prediction, dtype=np.float64)
-
-    def _represent(self, message: dict[str, Any], content: bytes) -> _Answer:
-        code = self._at(message).represent(torch.from_numpy(array_of(message, content)))
-        return ({"none": True}, b"") if code is None else ({}, np.array(code, dtype=np.float64))
+    def _ask(self, message: dict[str, Any], content: bytes) -> _Answer:
+        question = QUESTIONS[message["question"]]
+        rows = torch.from_numpy(array_of(message, content))
+        answer = getattr(self._at(message), question.name)(rows, **message["numbers"])
+        return ({"none": True}, b"") if answer is None else ({}, np.array(answer, np.float64))
 
     def _at(self, message: dict[str, Any]) -> FittedMethod:
         fitted: FittedMethod | Exception = self._fitted[message["place"]]

@@ -150,22 +150,38 @@ class RemoteFitted(FittedMethod):
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Ask for E[Y | do(A = a*)] at (q, k) actions."""
-        numbers = self._array("predict", actions)
+        numbers = self._answer("predict_do", actions)
         if numbers is None:
             raise _not_kept("it gave no predictions")
         return np.asarray(numbers, dtype=np.float64)
 
+    def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
+        """Ask for intervals (q, 2)."""
+        return self._answer("predict_interval", actions, level=level)
+
+    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
+        """Ask for draws (q, n)."""
+        return self._answer("sample_outcome_do", actions, n=n, seed=seed)
+
+    def sample_features_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
+        """Ask for draws (q, n, m)."""
+        return self._answer("sample_features_do", actions, n=n, seed=seed)
+
     def represent(self, features: Tensor) -> FloatArray | None:
         """Ask for the code of features (n, m)."""
-        return self._array("represent", features)
+        return self._answer("represent", features)
+
+    def decode(self, code: Tensor) -> FloatArray | None:
+        """Ask for the features of codes (n, d)."""
+        return self._answer("decode", code)
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
         """What the method said of its fit."""
         return {"backend": self._backend}
 
-    def _array(self, what: str, values: Tensor) -> Array | None:
-        question = {"do": what, "place": self._place}
+    def _answer(self, name: str, values: Tensor, **numbers: float) -> Array | None:
+        question = {"do": "ask", "question": name, "place": self._place, "numbers": numbers}
         answer, content = self._method.ask(question, values.detach().cpu().numpy())
         if answer.get("none"):
             return None

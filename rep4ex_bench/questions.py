@@ -1,0 +1,77 @@
+"""What a fitted method may be asked: one table for metrics, conformance test and other processes.
+
+Each question is a method of `FittedMethod` that takes a tensor of rows, and perhaps plain numbers,
+and answers with an array of as many rows, or None where it has no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import DataError
+from rep4ex_bench.method import FittedMethod
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question.
+
+    Attributes:
+        name: of the method of `FittedMethod`.
+        of: what the rows of the tensor are: "actions", "features" or "code".
+        numbers: names of the numbers that come with it.
+        shape: of the answer beyond its rows: a size, the name of a number, or None for any size.
+        needed: whether every method must have an answer.
+    """
+
+    name: str
+    of: str
+    numbers: tuple[str, ...] = ()
+    shape: tuple[int | str | None, ...] = ()
+    needed: bool = False
+
+    def expected(self, rows: int, numbers: dict[str, Any]) -> tuple[int | None, ...]:
+        """Return the shape of the answer; None stands for any size."""
+        sizes = (numbers[size] if isinstance(size, str) else size for size in self.shape)
+        return (rows, *sizes)
+
+
+QUESTIONS = {
+    one.name: one
+    for one in (
+        Question("predict_do", "actions", needed=True),
+        Question("predict_interval", "actions", ("level",), (2,)),
+        Question("sample_outcome_do", "actions", ("n", "seed"), ("n",)),
+        Question("sample_features_do", "actions", ("n", "seed"), ("n", None)),
+        Question("represent", "features", shape=(None,)),
+        Question("decode", "code", shape=(None,)),
+    )
+}
+
+
+def ask(fitted: FittedMethod, name: str, rows: Tensor, **numbers: Any) -> FloatArray | None:
+    """Return the answer to a question of `QUESTIONS` in float64, None where there is none.
+
+    Raises:
+        DataError: an answer of another shape, or one that is not finite.
+        Exception: whatever the method raises.
+    """
+    question = QUESTIONS[name]
+    answer = getattr(fitted, name)(rows, **numbers)
+    if answer is None and not question.needed:
+        return None
+    found = np.asarray(answer, dtype=np.float64)
+    expected = question.expected(len(rows), numbers)
+    if len(found.shape) != len(expected) or any(
+        wanted not in (None, size) for wanted, size in zip(expected, found.shape, strict=True)
+    ):
+        shown = ", ".join("any" if size is None else str(size) for size in expected)
+        raise DataError(f"{name} must return shape ({shown}), got {found.shape}")
+    if not np.isfinite(found).all():
+        raise DataError(f"{name} must return finite values, got some that are not")
+    return found
