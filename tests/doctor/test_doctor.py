@@ -82,9 +82,9 @@ def test_a_kernel_that_raises_is_found():
 
 
 def test_reasons_are_those_of_the_dispatch(monkeypatch):
-    chosen, reasons = _dispatch.explained("mmr", torch.device("cpu"), torch.float32, 64)
-    assert chosen == _dispatch.choose_backend("mmr", "auto", torch.device("cpu"), torch.float32, 64)
-    assert "beyond 32 columns" in reasons["numba"]
+    chosen, reasons = _dispatch.explained("mmr", torch.device("cpu"), torch.float32, 99)
+    assert chosen == _dispatch.choose_backend("mmr", "auto", torch.device("cpu"), torch.float32, 99)
+    assert "beyond 96 columns" in reasons["numba"]
     monkeypatch.setattr(_dispatch, "_installed", lambda module: False)
     assert "numba is not installed" in named(check_dispatch(), "mmr float32 cpu").text
 
