@@ -153,8 +153,9 @@ class TrainingData:
 
     def _check_dimension(self, name: str) -> None:
         value = getattr(self, name)
-        largest = self.m if name == "latent_dim" else self.latent_dim
-        if value is None or (name == "latent_dim" and self.m == 0 and value >= 1):
+        # without features nothing bounds the latents
+        largest = (self.m or None) if name == "latent_dim" else self.latent_dim
+        if value is None:
             return
         if value < 1 or (largest is not None and value > largest):
             what = f"the {self.m} feature columns (an injective mixing cannot lose dimensions)"

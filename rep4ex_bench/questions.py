@@ -27,6 +27,7 @@ class Question:
         numbers: names of the numbers that come with it.
         shape: of the answer beyond its rows: a size, the name of a number, or None for any size.
         needed: whether every method must have an answer.
+        ordered: whether the answer is pairs (lower, upper).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Question:
     numbers: tuple[str, ...] = ()
     shape: tuple[int | str | None, ...] = ()
     needed: bool = False
+    ordered: bool = False
 
     def expected(self, rows: int, numbers: dict[str, Any]) -> tuple[int | None, ...]:
         """Return the shape of the answer; None stands for any size."""
@@ -45,7 +47,7 @@ QUESTIONS = {
     one.name: one
     for one in (
         Question("predict_do", "actions", needed=True),
-        Question("predict_interval", "actions", ("level",), (2,)),
+        Question("predict_interval", "actions", ("level",), (2,), ordered=True),
         Question("sample_outcome_do", "actions", ("n", "seed"), ("n",)),
         Question("sample_features_do", "actions", ("n", "seed"), ("n", None)),
         Question("represent", "features", shape=(None,)),
@@ -58,7 +60,8 @@ def ask(fitted: FittedMethod, name: str, rows: Tensor, **numbers: Any) -> FloatA
     """Return the answer to a question of `QUESTIONS` in float64, None where there is none.
 
     Raises:
-        DataError: an answer of another shape, or one that is not finite.
+        DataError: an answer of another shape, one that is not finite, or a lower end above its
+            upper one.
         Exception: whatever the method raises.
     """
     question = QUESTIONS[name]
@@ -74,4 +77,7 @@ def ask(fitted: FittedMethod, name: str, rows: Tensor, **numbers: Any) -> FloatA
         raise DataError(f"{name} must return shape ({shown}), got {found.shape}")
     if not np.isfinite(found).all():
         raise DataError(f"{name} must return finite values, got some that are not")
+    wrong = int((found[:, 0] > found[:, 1]).sum()) if question.ordered else 0
+    if wrong:
+        raise DataError(f"{name} must return (lower, upper), got {wrong} with lower above upper")
     return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import pkgutil
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -23,6 +24,16 @@ from rep4ex_bench.parameters import Parameterised, build
 from rep4ex_bench.scenario import Scenario
 
 T = TypeVar("T", bound=Parameterised)
+
+
+def files_of(folders: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of a package's own files, one component each; "_" begins those of others.
+
+    Args:
+        folders: the package's `__path__`.
+    """
+    files = pkgutil.iter_modules(folders)
+    return tuple(file.name for file in files if not file.name.startswith("_"))
 
 
 class Registry(Generic[T]):
@@ -48,8 +59,7 @@ class Registry(Generic[T]):
     def _own_files(self) -> tuple[str, ...]:
         if not self.folder:
             return ()
-        modules = pkgutil.iter_modules(import_module(self.folder).__path__)
-        return tuple(one.name for one in modules if not one.name.startswith("_"))
+        return files_of(import_module(self.folder).__path__)
 
     def _files(self) -> dict[str, list[EntryPoint]]:
         """Return the files of the folder as entry points of their names."""

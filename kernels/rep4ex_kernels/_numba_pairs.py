@@ -51,16 +51,14 @@ def lines(batches: Any, rows: Any, columns: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def across(values: Any, ones: Any) -> Any:
-    """Return values (B, n, c) as (B, ones + c, n and more), its first row of ones if ones is 1."""
+def across(values: Any) -> Any:
+    """Return values (B, n, c) as (B, c, n and more)."""
     batches, n, columns = values.shape
-    out = lines(batches, ones + columns, n)
+    out = lines(batches, columns, n)
     for b in range(batches):
-        if ones:
-            out[b, 0, :n] = np.float32(1)
         for i in range(n):
             for c in range(columns):
-                out[b, ones + c, i] = values[b, i, c]
+                out[b, c, i] = values[b, i, c]
     return out
 
 

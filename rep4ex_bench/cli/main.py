@@ -50,7 +50,7 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios, methods, kernel implementations, and which of them are installed."""
+    """List suites, scenarios, methods, metrics, kernel implementations; say what is installed."""
     found, here = list_components(), availabilities()
     if as_json:
         click.echo(json.dumps(found | {"availability": availability_json(here)}, indent=2))

@@ -52,7 +52,7 @@ def kernel_product(
     """
     product = torch.empty_like(values)
     widths = bandwidth.double().numpy()[:, None]
-    total = _product_of_others(across(points.numpy(), 0), values.numpy(), widths)
+    total = _product_of_others(across(points.numpy()), values.numpy(), widths)
     _fill(total, values.numpy(), product.numpy())
     return product
 
@@ -61,7 +61,7 @@ def _product_of_others(points: Array, values: Array, widths: Array) -> Array:
     """Return sum_(j != i) k_ij v_j (B, d, n and more); points (B, k, n and more), widths (B, 1)."""
     batches, n, _ = values.shape
     scales = (-math.log2(math.e) / 2 / widths**2).astype(np.float32)
-    v = across(values, 0)
+    v = across(values)
 
     def work(first: int, stride: int) -> tuple[Any]:
         return (gaussian_products(points, v, n, scales, first, stride),)

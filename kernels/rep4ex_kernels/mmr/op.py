@@ -111,13 +111,14 @@ def _eagerly(
 ) -> Tensor:
     """Return the penalty (B,) by the shortest way that the backend has."""
     k, d = actions.shape[-1], phi.shape[-1]
-    if choose_backend("mmr", request, phi.device, phi.dtype, k + d) == "triton":
+    name = choose_backend("mmr", request, phi.device, phi.dtype, k + d)
+    if name == "triton":
         whole = importlib.import_module("rep4ex_kernels.mmr.triton_autograd")
         if whole.takes(k, d, statistic):
             value: Tensor = whole.penalty(phi, actions, bandwidth, statistic, precision, request)
             return value
     if statistic == "v":
-        value = apply(_Eager, phi, actions, bandwidth, precision, request)
+        value = apply(_Eager, phi, actions, bandwidth, precision, request, name)
         return value
     return penalty_of_operations(phi, actions, bandwidth, statistic, precision, request)
 
@@ -307,13 +308,18 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, phi: Tensor, actions: Tensor, bandwidth: Tensor, precision: str, request: str
+        ctx: Any,
+        phi: Tensor,
+        actions: Tensor,
+        bandwidth: Tensor,
+        precision: str,
+        request: str,
+        name: str,
     ) -> Tensor:
         ctx.save_for_backward(phi, actions, bandwidth)
         ctx.precision, ctx.request = precision, request
         found, differentiate = None, ctx.needs_input_grad[0]
-        width = actions.shape[-1] + phi.shape[-1]
-        if choose_backend("mmr", request, phi.device, phi.dtype, width) == "numba":
+        if name == "numba":
             run = implementation("mmr", "numba").penalty_with_gradient
             found = run(phi.detach(), actions, bandwidth, precision, differentiate)
         if found is None:
@@ -330,7 +336,7 @@ class _Eager(torch.autograd.Function):
             (gradient,) = torch.autograd.grad(value, phi, grads[0], create_graph=True)
         else:
             gradient = ctx.gradient * grads[0].to(ctx.gradient.dtype)[:, None, None]
-        return gradient, None, None, None, None
+        return gradient, None, None, None, None, None
 
 
 def _value_and_gradient(

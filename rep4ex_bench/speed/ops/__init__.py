@@ -9,9 +9,9 @@ offers it before it has code for it.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 
 from rep4ex_bench.errors import UsageError
+from rep4ex_bench.registry import files_of
 from rep4ex_bench.speed.ops._counts import Counts
 from rep4ex_bench.speed.ops._op import LINEAR_SIZES, QUADRATIC_SIZES, Op
 
@@ -33,10 +33,8 @@ def _found(name: str) -> Op:
     return op
 
 
-_FILES = [file.name for file in pkgutil.iter_modules(__path__) if not file.name.startswith("_")]
-OPS: dict[str, Op] = {
-    op.name: op for op in sorted(map(_found, _FILES), key=lambda op: (op.position, op.name))
-}
+_ORDERED = sorted(map(_found, files_of(__path__)), key=lambda op: (op.position, op.name))
+OPS: dict[str, Op] = {op.name: op for op in _ORDERED}
 
 
 def reasons() -> dict[str, str]:
