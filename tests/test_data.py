@@ -83,8 +83,9 @@ def test_what_else_was_observed_is_kept_and_changes_the_hash_only_where_it_is_th
         hashes.add(TrainingData(*arrays(), **{name: value}).content_hash())
     assert len(hashes) == 1 + len(extra)
     # the same numbers under another name are other data
-    times = {name: np.arange(20.0) for name in ("environment", "time")}
-    assert len({TrainingData(*arrays(), **{n: v}).content_hash() for n, v in times.items()}) == 2
+    same = extra["second_view"]
+    named = [TrainingData(*arrays(), **{n: same}) for n in ("covariates", "second_view")]
+    assert named[0].content_hash() != named[1].content_hash()
 
 
 def test_the_hash_of_actions_features_and_outcome_is_that_of_their_shapes_and_bits():
