@@ -15,11 +15,11 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray, TrainingData, as_float32, check_query_actions
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.method import FittedMethod, Method
-from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_regressor
-from rep4ex_bench.methods.second_stages.control_function import (
+from rep4ex_bench.methods.second_stages._control_function import (
     ControlFunction,
     fit_control_function,
 )
+from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_regressor
 from rep4ex_bench.methods.training.certificate import Certificate
 from rep4ex_bench.methods.training.latent_dimension import estimate_latent_dim
 from rep4ex_bench.numerics import resolve_device

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
 from rep4ex_bench.method import FittedMethod, OracleMethod
-from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_axis_regressor
-from rep4ex_bench.methods.second_stages.control_function import (
+from rep4ex_bench.methods.second_stages._control_function import (
     ControlFunction,
     fit_control_function,
 )
+from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_axis_regressor
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.seeding import derive_seed

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.methods.oracle_control_function import OracleControlFunction
-from rep4ex_bench.methods.second_stages.choice import DEFAULT, make_regressor
-from rep4ex_bench.methods.second_stages.control_function import (
+from rep4ex_bench.methods.second_stages._control_function import (
     ControlFunction,
     fit_control_function,
 )
+from rep4ex_bench.methods.second_stages.choice import DEFAULT, make_regressor
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 

@@ -23,9 +23,9 @@ import torch
 from _judging import error_outside, r2, r2_do
 from rep4ex_bench import get_scenario
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor, FittedAdditive
-from rep4ex_bench.methods.second_stages.calibration import quadratic_basis
-from rep4ex_bench.methods.second_stages.control_function import fit_control_function
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._calibration import quadratic_basis
+from rep4ex_bench.methods.second_stages._control_function import fit_control_function
 from rep4ex_bench.methods.second_stages.index_splines import IndexSplines
 from rep4ex_bench.methods.second_stages.mlp import AdditiveMLP
 from rep4ex_bench.methods.second_stages.splines import Splines

@@ -22,8 +22,8 @@ import torch
 from _judging import error_outside, r2
 from rep4ex_bench import get_scenario
 from rep4ex_bench.data import FloatArray
+from rep4ex_bench.methods.second_stages._control_function import fit_control_function
 from rep4ex_bench.methods.second_stages.choice import DEFAULT, make_regressor
-from rep4ex_bench.methods.second_stages.control_function import fit_control_function
 from rep4ex_bench.methods.training.independence_loss import PENALTIES
 from rep4ex_bench.methods.training.invariance_test import linear_invariance_test
 from rep4ex_bench.methods.training.lambda_selection import PATH, RULES, PathPoint, Rule

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor
 from rep4ex_bench.methods.second_stages.index_splines import IndexSplines
 from rep4ex_bench.methods.second_stages.mlp import AdditiveMLP
 from rep4ex_bench.methods.second_stages.splines import Splines

@@ -5,7 +5,7 @@
 Unlike sums of splines of the coordinates, the family is closed under affine maps of the code, and
 unlike a mean over rotations it holds every function that is additive in some axes. Splines have
 linear tails and curvature penalties, one weight for nu and one for psi; directions are searched
-from several random starts (`index_search.py`).
+from several random starts (`_index_search.py`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import ClassVar
 import numpy as np
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor
-from rep4ex_bench.methods.second_stages.index_function import IndexFunction
-from rep4ex_bench.methods.second_stages.index_search import CANDIDATES, IndexFit, Rows, improve
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor
+from rep4ex_bench.methods.second_stages._index_function import IndexFunction
+from rep4ex_bench.methods.second_stages._index_search import CANDIDATES, IndexFit, Rows, improve
 from rep4ex_bench.seeding import numpy_generator
 
 # Starts are compared on a part of the rows, after a few steps.
@@ -35,7 +35,7 @@ class IndexSplines(AdditiveRegressor):
         knots: number of knots of each spline.
         starts: random sets of directions that the search starts from.
         calibration: weight of what was seen of E[Y | do(A)] inside the support, at least 0
-            (`calibration.py`); 0 is least squares alone.
+            (`_calibration.py`); 0 is least squares alone.
     """
 
     name: ClassVar[str] = "index_splines"

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
 from rep4ex_bench.methods.training.networks import mlp
 from rep4ex_bench.methods.training.regression import train_regression
 from rep4ex_bench.numerics import to_float64

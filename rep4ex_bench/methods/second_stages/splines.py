@@ -17,8 +17,8 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import SplineTransformer
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor
-from rep4ex_bench.methods.second_stages.index_function import IndexFunction, LinearTailSpline
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor
+from rep4ex_bench.methods.second_stages._index_function import IndexFunction, LinearTailSpline
 from rep4ex_bench.seeding import numpy_generator
 
 _DEGREE = 3

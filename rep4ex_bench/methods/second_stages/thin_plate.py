@@ -1,7 +1,7 @@
 """Kernel regression with the cubic radial kernel: nu and psi bend least, additive in no axes.
 
     nu(z) = b'z + sum_k c_k |z - s_k|^3,   sum_k c_k = 0,  sum_k c_k s_k = 0;   psi likewise
-    penalty = c' |s_k - s_l|^3 c           weights by GCV (`smoothing.py`)
+    penalty = c' |s_k - s_l|^3 c           weights by GCV (`_smoothing.py`)
 
 The constraints make both grow linearly far out. Rotations of the whitened code change nothing.
 Centres s_k are random rows. Source: Duchon 1977; Wood 2003, "Thin plate regression splines".
@@ -17,8 +17,8 @@ from scipy.linalg import block_diag, null_space
 from scipy.spatial.distance import cdist
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor, FittedAdditive
-from rep4ex_bench.methods.second_stages.smoothing import curvature_weights, fit_smooth
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._smoothing import curvature_weights, fit_smooth
 from rep4ex_bench.seeding import numpy_generator
 
 # The mean over residuals is taken over this many of them, the first: rows are in no order.

@@ -6,14 +6,14 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from rep4ex_bench import TrainingData
-from rep4ex_bench.methods.second_stages.calibration import mean_basis, quadratic_basis
-from rep4ex_bench.methods.second_stages.canonical_frame import in_canonical_frame
+from rep4ex_bench.methods.second_stages._calibration import mean_basis, quadratic_basis
+from rep4ex_bench.methods.second_stages._canonical_frame import in_canonical_frame
+from rep4ex_bench.methods.second_stages._control_function import fit_control_function
+from rep4ex_bench.methods.second_stages._index_search import CANDIDATES, IndexFit, Rows
+from rep4ex_bench.methods.second_stages._natural_spline import NaturalSplines
+from rep4ex_bench.methods.second_stages._smoothing import fit_smooth
 from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_regressor
-from rep4ex_bench.methods.second_stages.control_function import fit_control_function
-from rep4ex_bench.methods.second_stages.index_search import CANDIDATES, IndexFit, Rows
 from rep4ex_bench.methods.second_stages.index_splines import IndexSplines
-from rep4ex_bench.methods.second_stages.natural_spline import NaturalSplines
-from rep4ex_bench.methods.second_stages.smoothing import fit_smooth
 from rep4ex_bench.methods.second_stages.splines import Splines
 from rep4ex_bench.methods.second_stages.thin_plate import ThinPlate
 

@@ -6,7 +6,7 @@ import torch
 
 from rep4ex_bench import TrainingData
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.methods.second_stages.control_function import fit_control_function
+from rep4ex_bench.methods.second_stages._control_function import fit_control_function
 from rep4ex_bench.methods.second_stages.mlp import AdditiveMLP
 from rep4ex_bench.methods.second_stages.splines import Splines
 from rep4ex_bench.numerics import Whitening

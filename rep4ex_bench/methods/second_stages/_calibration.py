@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.natural_spline import NaturalSplines
+from rep4ex_bench.methods.second_stages._natural_spline import NaturalSplines
 
 # Points at which the mean over residuals is computed; it is smooth, and interpolated between them.
 _GRID = 64

@@ -2,7 +2,7 @@
 
     y ~ sum_j s_j(u_j' z) + t_j(u_j' v),   |u_j| = 1
 
-For given directions the splines are one least-squares problem (`smoothing.py`). Directions
+For given directions the splines are one least-squares problem (`_smoothing.py`). Directions
 move by Levenberg-Marquardt steps on what these splines leave: the derivative of the residual in u_j
 is -(s_j'(u_j' z) z + t_j'(u_j' v) v), less what the splines would make up for themselves.
 Sources: Golub and Pereyra 1973, Kaufman 1975 (variable projection); Friedman and Stuetzle 1981
@@ -17,9 +17,9 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.calibration import mean_basis, quadratic_basis
-from rep4ex_bench.methods.second_stages.natural_spline import NaturalSplines
-from rep4ex_bench.methods.second_stages.smoothing import (
+from rep4ex_bench.methods.second_stages._calibration import mean_basis, quadratic_basis
+from rep4ex_bench.methods.second_stages._natural_spline import NaturalSplines
+from rep4ex_bench.methods.second_stages._smoothing import (
     Smooth,
     Weights,
     curvature_weights,
@@ -89,7 +89,7 @@ class IndexFit:
         """Return coefficients as `coefficients` does, with the predictions calibrated.
 
         Args:
-            weight: w of `calibration.py`, at least 0.
+            weight: w of `_calibration.py`, at least 0.
         """
         rows, n = self._rows, len(self._rows.outcome)
         moments = quadratic_basis(rows.code - rows.residual)

@@ -14,8 +14,8 @@ import numpy as np
 from torch import Tensor, as_tensor, float64
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.methods.second_stages.additive import AdditiveRegressor, FittedAdditive
-from rep4ex_bench.methods.second_stages.canonical_frame import in_canonical_frame
+from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._canonical_frame import in_canonical_frame
 from rep4ex_bench.numerics import to_float64
 from rep4ex_kernels import residualize
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.index_function import LinearTailSpline
+from rep4ex_bench.methods.second_stages._index_function import LinearTailSpline
 
 _INNER = (0.05, 0.95)
 # Quantiles of a coordinate with few values may coincide; coordinates have unit variance.

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import BSpline, CubicSpline
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages.additive import FittedAdditive
+from rep4ex_bench.methods.second_stages._additive import FittedAdditive
 
 
 @dataclass(frozen=True)
