@@ -1,9 +1,9 @@
 """What every method must do, as checks that a third party can run on its own.
 
-    from rep4ex_bench.conformance import CHECKS, conformance_tasks
+    from rep4ex_bench.conformance import CHECKS, conformance_tasks, quick
     for task in conformance_tasks():
         for check in CHECKS:
-            check(MyMethod(), task)
+            check(quick(MyMethod), task)
 
 A check raises `ConformanceError`, which says what was expected and what came. They are about the
 contract (`method.py`), not about how good a method is.
@@ -23,9 +23,13 @@ from torch import Tensor
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.errors import ConformanceError, DataError, OracleRequiredError, UsageError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.methods.two_stage import TwoStage
+from rep4ex_bench.parameters import build
 from rep4ex_bench.questions import ask
 from rep4ex_bench.registry import get_scenario
+from rep4ex_bench.representation import Representation
 from rep4ex_bench.scenario import Task
+from rep4ex_bench.second_stage import SecondStage
 
 Check = Callable[[Method, Task], None]
 
@@ -40,6 +44,17 @@ def conformance_tasks() -> tuple[Task, ...]:
         get_scenario("linear_action", k=k, d=d, m=m, n=n, outcome="bump").sample(_SEED)
         for k, d, m, n in _SHAPES
     )
+
+
+def quick(cls: type[Method] | type[Representation] | type[SecondStage]) -> Method:
+    """Return what is tested of a class: its defaults and its `quick` parameters, as a method.
+
+    A representation gets a second stage, a second stage a representation, that takes no time.
+    """
+    one = build(cls, dict(cls.quick))
+    if isinstance(one, Representation):
+        return TwoStage(one, "splines")
+    return TwoStage("pca", one) if isinstance(one, SecondStage) else one
 
 
 def check_predictions(method: Method, task: Task) -> None:
@@ -94,7 +109,8 @@ def check_no_side_effects(method: Method, task: Task) -> None:
 def check_representation(method: Method, task: Task) -> None:
     """Check that a code, where there is one, has a row per row of features."""
     fitted = _fit(method, task)
-    code = fitted.represent(task.train.features[:9])
+    features, actions = task.train.features[:9], task.train.actions[:9]
+    code = fitted.represent(features, actions)
     if code is None:
         return
     _require(
@@ -102,9 +118,11 @@ def check_representation(method: Method, task: Task) -> None:
         f"represent must return one row per row of features, got shape {code.shape} for 9",
     )
     _require(bool(np.isfinite(code).all()), "the code must be finite")
-    narrow = task.train.features[:, :1]
+    narrow = features[:, :1]
     _require_raises(
-        DataError, lambda: fitted.represent(narrow), "represent on features of another width"
+        DataError,
+        lambda: fitted.represent(narrow, actions),
+        "represent on features of another width",
     )
 
 
@@ -150,7 +168,10 @@ def check_parameters(method: Method, task: Task) -> None:
     """Check that parameters follow scikit-learn, and that a device must be one."""
     copy = clone(method)
     _require(copy is not method, "sklearn.base.clone must give another object")
-    _require(copy.get_params() == method.get_params(), "a clone must have the same parameters")
+    _require(
+        copy.plain_parameters() == method.plain_parameters(),
+        "a clone must have the same parameters",
+    )
     _require(bool(type(method).name), "a method needs a class attribute `name`")
     _require_raises(
         UsageError, lambda: _fit(method, task, device="no such device"), "fit on no device"

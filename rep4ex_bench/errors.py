@@ -34,6 +34,7 @@ class ParameterError(UsageError):
 
     def __init__(self, owner: str, parameter: str, expected: str, received: object) -> None:
         super().__init__(f"{owner}: parameter {parameter} must be {expected}, got {received!r}")
+        self.parameter, self.expected, self.received = parameter, expected, received
 
 
 class PluginError(UsageError):

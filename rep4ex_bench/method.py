@@ -12,13 +12,10 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from rep4ex_bench.component import Component
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import OracleRequiredError
-from rep4ex_bench.installed import check_requires
 from rep4ex_bench.oracle import Oracle
-from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.scenario import Description
-from rep4ex_bench.vocabulary import check_words
 
 Role = Literal["method", "oracle", "control"]
 
@@ -60,8 +57,13 @@ class FittedMethod(ABC):
         """Return n draws of X under do(A = a*) for each of (q, k) actions, (q, n, m), or None."""
         return None
 
-    def represent(self, features: Tensor) -> FloatArray | None:
-        """Return the code phi(X), shape (n, d), of features (n, m); None where there is no code."""
+    def represent(self, features: Tensor, actions: Tensor | None = None) -> FloatArray | None:
+        """Return the code phi(X), shape (n, d), of features (n, m); None where there is no code.
+
+        Args:
+            features: X, (n, m).
+            actions: A, (n, k), of the same units, for codes phi(X, A); others ignore them.
+        """
         return None
 
     def decode(self, code: Tensor) -> FloatArray | None:
@@ -74,7 +76,7 @@ class FittedMethod(ABC):
         return {}
 
 
-class Method(Parameterised, ABC):
+class Method(Component, ABC):
     """An estimator of E[Y | do(A = a*)].
 
     Class attributes:
@@ -82,35 +84,12 @@ class Method(Parameterised, ABC):
         version: raised whenever the same parameters, data and seed give other numbers.
         role: "method", or "control" for the floor that every method must beat. Oracles derive from
             `OracleMethod`.
-        needs: words of `vocabulary.py` that a scenario must offer; elsewhere the method is not
-            applicable, which is an empty field and no failure.
-        requires: distributions that it needs besides this package's own; where one is missing the
-            method is unavailable, likewise.
-        install: what to tell pip then, e.g. an extra; "" names the missing distributions.
+        needs, requires, install, quick: see `Component`.
     """
 
+    kind: ClassVar[str] = "method"
     role: ClassVar[Role] = "method"
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
-    requires: ClassVar[tuple[str, ...]] = ()
-    install: ClassVar[str] = ""
-
-    @classmethod
-    def check_declarations(cls) -> None:
-        """Raise `PluginError` if `needs` or `requires` are not what they must be."""
-        owner = f"method {cls.name or cls.__qualname__!r}"
-        check_words(owner, "needs", cls.needs)
-        check_requires(owner, cls.requires)
-
-    def unsupported(self, description: Description) -> str | None:
-        """Say why the method does not apply to a scenario that offers what it needs, or None.
-
-        For what the words of `needs` cannot say, such as "one action only". It is asked when cells
-        are planned, before anything is sampled or fitted.
-
-        Args:
-            description: of the scenario; numbers that are not known before sampling are None.
-        """
-        return None
 
     @abstractmethod
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:

@@ -2,7 +2,8 @@
 
 `Parameterised` objects take keyword parameters with defaults, store them unchanged, and answer
 `get_params`, `set_params` and `sklearn.base.clone`. `check_parameters` runs before anything is
-computed or written.
+computed or written. A parameter may be a `Parameterised` object itself; in files, where there are
+no objects, it is a table `{ name = "pca", parameters = { latent_dim = 2 } }`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,30 @@ class Parameterised(BaseEstimator):  # type: ignore[misc]
     @classmethod
     def check_declarations(cls) -> None:
         """Raise `PluginError` if the class says something of itself that it cannot say."""
+
+    @classmethod
+    def from_tables(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters as the constructor takes them: tables become what they stand for.
+
+        Raises:
+            UsageError: a table that stands for nothing.
+        """
+        return parameters
+
+    def plain_parameters(self) -> dict[str, Any]:
+        """Return all parameters, defaults included, as JSON and TOML have them."""
+        return {
+            name: value.as_table() if isinstance(value, Parameterised) else value
+            for name, value in self.get_params(deep=False).items()
+        }
+
+    def as_table(self) -> dict[str, Any]:
+        """Return what stands for the object where it is a parameter of another one."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "parameters": self.plain_parameters(),
+        }
 
     @classmethod
     def parameter_names(cls) -> list[str]:
@@ -78,6 +103,6 @@ def build(cls: type[T], parameters: dict[str, Any]) -> T:
     for parameter in parameters:
         if parameter not in known:
             raise UnknownNameError(f"parameter of {cls.name!r}", parameter, known)
-    instance = cls(**parameters)
+    instance = cls(**cls.from_tables(parameters))
     instance.check_parameters()
     return instance

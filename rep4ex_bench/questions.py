@@ -1,7 +1,7 @@
 """What a fitted method may be asked: one table for metrics, conformance test and other processes.
 
-Each question is a method of `FittedMethod` that takes a tensor of rows, and perhaps plain numbers,
-and answers with an array of as many rows, or None where it has no answer.
+Each question is a method of `FittedMethod` that takes a tensor of rows, perhaps another one beside
+it and plain numbers, and answers with an array of as many rows, or None where it has no answer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Question:
     Attributes:
         name: of the method of `FittedMethod`.
         of: what the rows of the tensor are: "actions", "features" or "code".
+        beside: what the rows of a second tensor are, "" where there is none.
         numbers: names of the numbers that come with it.
         shape: of the answer beyond its rows: a size, the name of a number, or None for any size.
         needed: whether every method must have an answer.
@@ -33,6 +34,7 @@ class Question:
     name: str
     of: str
     numbers: tuple[str, ...] = ()
+    beside: str = ""
     shape: tuple[int | str | None, ...] = ()
     needed: bool = False
     ordered: bool = False
@@ -47,17 +49,26 @@ QUESTIONS = {
     one.name: one
     for one in (
         Question("predict_do", "actions", needed=True),
-        Question("predict_interval", "actions", ("level",), (2,), ordered=True),
-        Question("sample_outcome_do", "actions", ("n", "seed"), ("n",)),
-        Question("sample_features_do", "actions", ("n", "seed"), ("n", None)),
-        Question("represent", "features", shape=(None,)),
+        Question("predict_interval", "actions", ("level",), shape=(2,), ordered=True),
+        Question("sample_outcome_do", "actions", ("n", "seed"), shape=("n",)),
+        Question("sample_features_do", "actions", ("n", "seed"), shape=("n", None)),
+        Question("represent", "features", beside="actions", shape=(None,)),
         Question("decode", "code", shape=(None,)),
     )
 }
 
 
-def ask(fitted: FittedMethod, name: str, rows: Tensor, **numbers: Any) -> FloatArray | None:
+def ask(
+    fitted: FittedMethod, name: str, rows: Tensor, beside: Tensor | None = None, **numbers: Any
+) -> FloatArray | None:
     """Return the answer to a question of `QUESTIONS` in float64, None where there is none.
+
+    Args:
+        fitted: who is asked.
+        name: of the question.
+        rows: what it is about.
+        beside: the second tensor, of as many rows, where the question has one.
+        numbers: by their names.
 
     Raises:
         DataError: an answer of another shape, one that is not finite, or a lower end above its
@@ -65,7 +76,8 @@ def ask(fitted: FittedMethod, name: str, rows: Tensor, **numbers: Any) -> FloatA
         Exception: whatever the method raises.
     """
     question = QUESTIONS[name]
-    answer = getattr(fitted, name)(rows, **numbers)
+    further = () if beside is None else (beside,)
+    answer = getattr(fitted, name)(rows, *further, **numbers)
     if answer is None and not question.needed:
         return None
     found = np.asarray(answer, dtype=np.float64)

@@ -1,10 +1,10 @@
-"""Where scenarios, methods and metrics are found by name: entry points, plus `register()`.
+"""Where components are found by name: files of this package, entry points, `register()`.
 
-A package offers its own through the entry-point groups ``rep4ex_bench.scenarios``,
-``rep4ex_bench.methods`` and ``rep4ex_bench.metrics``; a script or notebook calls `register`. What
-this package has in a folder, one a file, needs no entry point: the file has the name. Nothing is
-loaded before its name is asked for, so one broken plug-in does not hide the others. Asking for a
-broken one by name raises `PluginError`, which says in one line what is wrong with it.
+What this package has in a folder, one component a file, has the name of its file. Another package
+offers its own through the entry-point groups ``rep4ex_bench.scenarios``, ``.methods``,
+``.representations``, ``.second_stages`` and ``.metrics``; a script or notebook calls `register`.
+Nothing is loaded before its name is asked for, so one broken plug-in does not hide the others.
+Asking for a broken one by name raises `PluginError`, which says in one line what is wrong with it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,38 @@ from __future__ import annotations
 import contextlib
 import functools
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from rep4ex_bench.errors import PluginError, UnknownNameError, UsageError, legible
+from rep4ex_bench.errors import (
+    ParameterError,
+    PluginError,
+    UnknownNameError,
+    UsageError,
+    legible,
+)
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised, build
+from rep4ex_bench.representation import Representation
 from rep4ex_bench.scenario import Scenario
+from rep4ex_bench.second_stage import SecondStage
 
 T = TypeVar("T", bound=Parameterised)
 
 
 def files_of(folders: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of a package's own files, one component each; "_" begins those of others.
+    """Return the names of a package's own files, one component each.
+
+    A file that begins with "_" holds what the others share, and so does a folder.
 
     Args:
         folders: the package's `__path__`.
     """
     files = pkgutil.iter_modules(folders)
-    return tuple(file.name for file in files if not file.name.startswith("_"))
+    return tuple(one.name for one in files if not (one.name.startswith("_") or one.ispkg))
 
 
 class Registry(Generic[T]):
@@ -51,7 +61,9 @@ class Registry(Generic[T]):
         found = self._files()
         for point in entry_points(group=self.group):
             known = found.setdefault(point.name, [])
-            if point.value not in [one.value for one in known]:
+            # an installation of before this package's files were looked up names them too
+            same = {one.value for one in known} | {f"{self.folder}.{name}" for name in found}
+            if not {point.value, point.value.partition(":")[0]} & same:
                 known.append(point)
         return found
 
@@ -71,6 +83,10 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Return all known names, sorted."""
         return sorted({*self._entry_points(), *self._registered})
+
+    def own_names(self) -> tuple[str, ...]:
+        """Return the names that are files of this package."""
+        return self._own_files
 
     def load_built_in(self) -> None:
         """Import every class of this package that can be, so that forked processes need not."""
@@ -149,7 +165,9 @@ class Registry(Generic[T]):
         classes = [
             one
             for one in vars(found).values()
-            if isinstance(one, type) and getattr(one, "name", None) == point.name
+            if isinstance(one, type)
+            and one.__module__ == found.__name__
+            and getattr(one, "name", None) == point.name
         ]
         if len(classes) != 1:
             raise UsageError(f"the file must hold one class with name = {point.name!r}")
@@ -165,22 +183,77 @@ def _in_one_line(error: BaseException) -> str:
 
 
 SCENARIOS: Registry[Scenario] = Registry("scenario", Scenario, "rep4ex_bench.scenarios")
-METHODS: Registry[Method] = Registry("method", Method, "rep4ex_bench.methods")
+METHODS: Registry[Method] = Registry(
+    "method", Method, "rep4ex_bench.methods", folder="rep4ex_bench.methods"
+)
+REPRESENTATIONS: Registry[Representation] = Registry(
+    "representation",
+    Representation,
+    "rep4ex_bench.representations",
+    folder="rep4ex_bench.methods.representations",
+)
+SECOND_STAGES: Registry[SecondStage] = Registry(
+    "second stage",
+    SecondStage,
+    "rep4ex_bench.second_stages",
+    folder="rep4ex_bench.methods.second_stages",
+)
 METRICS: Registry[Metric] = Registry(
     "metric", Metric, "rep4ex_bench.metrics", folder="rep4ex_bench.metrics"
 )
 
 
 def register(cls: type[Any]) -> type[Any]:
-    """Register a `Method`, `Scenario` or `Metric` subclass for this process; usable as a decorator.
+    """Register a component for this process; usable as a decorator.
+
+    Args:
+        cls: subclass of `Method`, `Representation`, `SecondStage`, `Scenario` or `Metric`.
 
     Raises:
         UsageError: none of these, or its name is taken.
     """
-    for registry in (SCENARIOS, METRICS):
+    for registry in (SCENARIOS, REPRESENTATIONS, SECOND_STAGES, METRICS):
         if isinstance(cls, type) and issubclass(cls, registry.base):
             return registry.register(cls)
     return METHODS.register(cls)
+
+
+def part_of(registry: Registry[T], owner: str, parameter: str, value: object) -> T:
+    """Return the component that a parameter of another one stands for.
+
+    Args:
+        registry: of its kind.
+        owner: name of the other one, for messages.
+        parameter: name of the parameter, likewise.
+        value: the component; its name; or a table with `name`, `parameters` and `version`, of which
+            the last two may be left out.
+
+    Raises:
+        ParameterError: none of these, or a version that is not installed.
+        UnknownNameError: unknown component or parameter.
+        PluginError: it cannot be imported or breaks the contract.
+    """
+    if isinstance(value, registry.base):
+        return value
+    table = {"name": value} if isinstance(value, str) else value
+    name = table.get("name") if isinstance(table, Mapping) else None
+    if not isinstance(table, Mapping) or not isinstance(name, str):
+        expected = f"a {registry.kind}, its name, or a table with its `name` and `parameters`"
+        raise ParameterError(owner, parameter, expected, value)
+    for key in table:
+        if key not in _KEYS_OF_A_TABLE:
+            raise UnknownNameError(f"key of {owner}'s {parameter}", str(key), _KEYS_OF_A_TABLE)
+    parameters = table.get("parameters", {})
+    if not isinstance(parameters, Mapping):
+        raise ParameterError(owner, f"{parameter}.parameters", "a table", parameters)
+    found = build(registry.get(name), dict(parameters))
+    if table.get("version", found.version) != found.version:
+        expected = f"{found.version}, the version of {name!r} that is installed"
+        raise ParameterError(owner, f"{parameter}.version", expected, table["version"])
+    return found
+
+
+_KEYS_OF_A_TABLE = ("name", "parameters", "version")
 
 
 def get_scenario(name: str, /, **parameters: Any) -> Scenario:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,7 @@ class MLPOnActions(Method):
     name: ClassVar[str] = "mlp_on_actions"
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset()
+    quick: ClassVar[dict[str, Any]] = {"steps": 30}
 
     def __init__(self, hidden: int = 64, steps: int = 1500) -> None:
         self.hidden = hidden

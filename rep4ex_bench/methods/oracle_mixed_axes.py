@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
+
 from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.methods._preset import DEFAULT
 from rep4ex_bench.methods.oracle_control_function import OracleControlFunction
-from rep4ex_bench.methods.second_stages._control_function import (
-    ControlFunction,
-    fit_control_function,
-)
-from rep4ex_bench.methods.second_stages.choice import DEFAULT, make_regressor
+from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 
 class OracleMixedAxes(OracleControlFunction):
-    """Control function on the true Z, mixed into random axes, with the second stage of a method.
+    """Second stage on the true Z, mixed into random axes, as a method has it.
 
     Args:
         second_stage: as in `rep4ex`.
@@ -29,12 +28,13 @@ class OracleMixedAxes(OracleControlFunction):
     name: ClassVar[str] = "oracle_mixed_axes"
     version: ClassVar[int] = 1
 
-    def __init__(self, second_stage: str = DEFAULT) -> None:
+    def __init__(self, second_stage: SecondStage | str = DEFAULT) -> None:
         super().__init__(second_stage)
 
-    def fit_stage(self, train: TrainingData, latents: FloatArray, seed: int) -> ControlFunction:
-        """Return the control function on the mixed latents."""
+    def fit_stage(
+        self, train: TrainingData, latents: FloatArray, seed: int, device: torch.device
+    ) -> FittedSecondStage:
+        """Return the second stage on the mixed latents."""
         d = latents.shape[1]
         mixed = latents @ numpy_generator(seed, "axes").standard_normal((d, d))
-        regressor = make_regressor(self.second_stage)
-        return fit_control_function(mixed, train, regressor, derive_seed(seed, "second stage"))
+        return self.stage().fit(mixed, train, derive_seed(seed, "second stage"), device)

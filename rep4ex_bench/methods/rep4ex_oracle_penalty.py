@@ -8,23 +8,24 @@ paper's (Rep4Ex, arXiv 2310.04295, Section 6); this definition of it is ours.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.method import OracleMethod
-from rep4ex_bench.methods._autoencoder_method import certified_codes, check_training
-from rep4ex_bench.methods._two_stage import FittedTwoStage, code_seed, fit_second_stage
-from rep4ex_bench.methods.second_stages.choice import DEFAULT, REGRESSORS
+from rep4ex_bench.methods._preset import DEFAULT, WithSecondStage
+from rep4ex_bench.methods.representations._autoencoders import certified_codes, check_training
 from rep4ex_bench.methods.training.latent_loss import LatentLoss
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import train_stack
+from rep4ex_bench.methods.two_stage import FittedTwoStage, code_seed, fit_second_stage
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
+from rep4ex_bench.second_stage import SecondStage
 
 
-class Rep4ExOraclePenalty(OracleMethod):
+class Rep4ExOraclePenalty(WithSecondStage, OracleMethod):
     """Autoencoder with the true latents in its penalty, and a control function.
 
     Args:
@@ -32,12 +33,13 @@ class Rep4ExOraclePenalty(OracleMethod):
         autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
         hidden: width of the hidden layers.
         steps: most optimisation steps.
-        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
+        second_stage: name of a second stage, or a `SecondStage`.
     """
 
     name: ClassVar[str] = "rep4ex_oracle_penalty"
     version: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"features", "linear_oracle"})
+    quick: ClassVar[dict[str, Any]] = {"steps": 30}
 
     def __init__(
         self,
@@ -45,7 +47,7 @@ class Rep4ExOraclePenalty(OracleMethod):
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = DEFAULT,
+        second_stage: SecondStage | str = DEFAULT,
     ) -> None:
         self.penalty_weight = penalty_weight
         self.autoencoder = autoencoder
@@ -57,7 +59,11 @@ class Rep4ExOraclePenalty(OracleMethod):
         """Raise `ParameterError` if a parameter lies outside its domain."""
         self.require_number("penalty_weight", 0.0)
         check_training(self)
-        self.require_choice("second_stage", tuple(REGRESSORS))
+        self.check_second_stage()
+
+    def parts(self) -> tuple[SecondStage]:
+        """Return the second stage."""
+        return (self.stage(),)
 
     def fit_with_oracle(
         self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
@@ -66,8 +72,9 @@ class Rep4ExOraclePenalty(OracleMethod):
         self.check_parameters()
         latents = torch.from_numpy(oracle.latents).to(torch.float32)
         weight = float(self.penalty_weight)
-        replica = Replica(train.features, latents, train.actions, weight, code_seed(seed))
+        replica = Replica.of(train, latents, train.actions, weight, code_seed(seed))
         plan = Plan(self.autoencoder, latents.shape[1], self.hidden, self.steps, LatentLoss())
-        outcomes = train_stack([replica], plan, resolve_device(device))
+        where = resolve_device(device)
+        outcomes = train_stack([replica], plan, where)
         (code,) = certified_codes(train, [replica], outcomes, replica.seed)
-        return fit_second_stage(code, train, self.second_stage, seed)
+        return fit_second_stage(code, train, self.stage(), seed, where)

@@ -1,53 +1,38 @@
-"""What every method with a representation shares: encode, then fit a control function on the code.
+"""`two_stage`: any representation with any second stage on its code.
 
-Not a method itself: `rep4ex`, `autoencoder` and `pca` differ only in how phi is found.
+    [[methods]]
+    name = "two_stage"
+    label = "two components, thin plate"
+    [methods.parameters]
+    representation = { name = "pca", parameters = { latent_dim = 2 } }
+    second_stage = "thin_plate"
+
+Methods such as `rep4ex` are such pairs under a name of their own (`_preset.py`).
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData, as_float32, check_query_actions
-from rep4ex_bench.errors import DataError
+from rep4ex_bench.errors import DataError, PluginError
 from rep4ex_bench.method import FittedMethod, Method
-from rep4ex_bench.methods.second_stages._control_function import (
-    ControlFunction,
-    fit_control_function,
-)
-from rep4ex_bench.methods.second_stages.choice import REGRESSORS, make_regressor
-from rep4ex_bench.methods.training.certificate import Certificate
-from rep4ex_bench.methods.training.latent_dimension import estimate_latent_dim
 from rep4ex_bench.numerics import resolve_device
+from rep4ex_bench.registry import REPRESENTATIONS, SECOND_STAGES, part_of
+from rep4ex_bench.representation import Code, Progress, Representation
+from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
-
-# As `latent_dim`: from the features, even where the data discloses it.
-ESTIMATED = "auto"
-
-
-class Code(Protocol):
-    """A learnt representation phi."""
-
-    def encode(self, features: Tensor) -> FloatArray:
-        """Return the code (n, d) of features (n, m)."""
-
-    @property
-    def certificate(self) -> Certificate | None:
-        """What held-out rows say about the code; None where nothing was held out."""
-
-    @property
-    def diagnostics(self) -> Mapping[str, Any]:
-        """What the representation has to say about itself."""
 
 
 class FittedTwoStage(FittedMethod):
-    """A representation with a control function on it."""
+    """A representation with a second stage on it."""
 
-    def __init__(self, code: Code, stage: ControlFunction, train: TrainingData) -> None:
+    def __init__(self, code: Code, stage: FittedSecondStage, train: TrainingData) -> None:
         self._code = code
         self._stage = stage
         self._k, self._m = train.k, train.m
@@ -56,22 +41,41 @@ class FittedTwoStage(FittedMethod):
         """Return estimates of E[Y | do(A = a*)], (q,)."""
         return self._stage.predict_do(check_query_actions(actions, self._k))
 
-    def represent(self, features: Tensor) -> FloatArray:
-        """Return the code phi(X), (n, d)."""
+    def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
+        """Return the second stage's intervals (q, 2), None where it has none."""
+        return self._stage.predict_interval(check_query_actions(actions, self._k), level)
+
+    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
+        """Return the second stage's draws of Y (q, n), None where it has none."""
+        return self._stage.sample_outcome_do(check_query_actions(actions, self._k), n, seed)
+
+    def represent(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
+        """Return the code phi(X), (n, d); a conditional one needs the actions (n, k) too."""
         rows = as_float32("features", features, 2)
         if rows.shape[1] != self._m:
             raise DataError(f"features must have {self._m} column(s), got {rows.shape[1]}")
-        return self._code.encode(rows)
+        if not self._code.conditional:
+            return self._code.encode(rows)
+        if actions is None:
+            raise DataError(
+                "this code is a function of features and actions, got features alone: "
+                "call represent(features, actions)"
+            )
+        return self._code.encode(rows, check_query_actions(actions, self._k))
+
+    def decode(self, code: Tensor) -> FloatArray | None:
+        """Return the features (n, m) of codes (n, d); None where nothing decodes them."""
+        return self._code.decode(code)
 
     @property
-    def certificate(self) -> Certificate | None:
+    def certificate(self) -> Any:
         """Return what held-out rows say about the code, and how far queries are covered by it."""
         return self._code.certificate
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """Return the backend that ran and what the representation says about itself."""
-        return {"backend": "torch", **self._code.diagnostics}
+        """Return the backend that ran and what both stages say about themselves."""
+        return {"backend": "torch", **self._code.diagnostics, **self._stage.diagnostics}
 
 
 def code_seed(seed: int) -> int:
@@ -80,79 +84,115 @@ def code_seed(seed: int) -> int:
 
 
 def fit_second_stage(
-    code: Code | Exception, train: TrainingData, regressor: str, seed: int
+    code: Code, train: TrainingData, stage: SecondStage, seed: int, device: torch.device
 ) -> FittedTwoStage:
-    """Return the control function on a code; raise what came instead of a code.
+    """Return the second stage on a code.
 
     Args:
         code: phi.
         train: what it was learnt from.
-        regressor: name in `REGRESSORS`.
+        stage: to be fitted.
         seed: of the whole fit.
+        device: where to compute.
+
+    Raises:
+        DataError: the code has another number of rows than the data, or is not finite.
+        PluginError: it is no code.
     """
-    if isinstance(code, Exception):
-        raise code
-    stage = fit_control_function(
-        code.encode(train.features),
-        train,
-        make_regressor(regressor),
-        derive_seed(seed, "second stage"),
-    )
-    return FittedTwoStage(code, stage, train)
+    if not isinstance(code, Code):
+        raise PluginError(f"a representation must give a Code, got {code!r:.200}")
+    values = np.asarray(code.encode(train.features, train.actions), dtype=np.float64)
+    if values.ndim != 2 or len(values) != train.n or not np.isfinite(values).all():
+        raise DataError(
+            f"a code of {train.n} units must be finite with shape ({train.n}, d), got shape "
+            f"{values.shape} with {int((~np.isfinite(values)).sum())} value(s) that are not finite"
+        )
+    fitted = stage.fit(values, train, derive_seed(seed, "second stage"), device)
+    return FittedTwoStage(code, fitted, train)
 
 
-class TwoStageMethod(Method):
-    """Base of methods that learn phi first; needs `latent_dim` and `second_stage` parameters."""
+class TwoStage(Method):
+    """A representation and a second stage.
 
-    latent_dim: int | str | None
-    second_stage: str
+    Args:
+        representation: a `Representation`, its name, or a table with name and parameters.
+        second_stage: a `SecondStage`, its name, or a table with name and parameters.
+    """
+
+    name: ClassVar[str] = "two_stage"
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset()  # what its parts need
+
+    def __init__(
+        self,
+        representation: Representation | Mapping[str, Any] | str = "pca",
+        second_stage: SecondStage | Mapping[str, Any] | str = "index_splines",
+    ) -> None:
+        self.representation = representation
+        self.second_stage = second_stage
+
+    @classmethod
+    def from_tables(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters with names and tables replaced by components."""
+        found = dict(parameters)
+        for parameter, registry in (
+            ("representation", REPRESENTATIONS),
+            ("second_stage", SECOND_STAGES),
+        ):
+            if parameter in found:
+                found[parameter] = part_of(registry, cls.name, parameter, found[parameter])
+        return found
+
+    def plain_parameters(self) -> dict[str, Any]:
+        """Return both components with their versions and all their parameters."""
+        representation, stage = self.parts()
+        return {"representation": representation.as_table(), "second_stage": stage.as_table()}
+
+    def parts(self) -> tuple[Representation, SecondStage]:
+        """Return both components."""
+        return (
+            part_of(REPRESENTATIONS, self.name, "representation", self.representation),
+            part_of(SECOND_STAGES, self.name, "second_stage", self.second_stage),
+        )
 
     def check_parameters(self) -> None:
-        """Raise `ParameterError` if a parameter lies outside its domain."""
-        if isinstance(self.latent_dim, str) and self.latent_dim != ESTIMATED:
-            self.reject("latent_dim", f"{ESTIMATED!r}, None or an integer of at least 1")
-        if self.latent_dim not in (None, ESTIMATED):
-            self.require_integer("latent_dim", 1)
-        self.require_choice("second_stage", tuple(REGRESSORS))
+        """Raise `ParameterError` if a parameter of a part lies outside its domain."""
+        for part in self.parts():
+            part.check_parameters()
 
-    @abstractmethod
-    def fit_codes(
-        self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
-    ) -> Sequence[Code | Exception]:
-        """Return phi of each set of training data, or why there is none."""
+    @property
+    def group_size(self) -> int:
+        """As of the representation."""
+        return self.parts()[0].group_size
 
-    def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedTwoStage:
-        """Fit phi, then the control function on phi(X)."""
+    def fit(
+        self,
+        train: TrainingData,
+        seed: int = 0,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> FittedTwoStage:
+        """Fit as `Method.fit`; `progress` is told (steps done, steps in all) now and then."""
         self.check_parameters()
-        (code,) = self.fit_codes([train], [code_seed(seed)], resolve_device(device))
-        return fit_second_stage(code, train, self.second_stage, seed)
+        representation, stage = self.parts()
+        where = resolve_device(device)
+        code = representation.fit(train, code_seed(seed), where, progress)
+        return fit_second_stage(code, train, stage, seed, where)
 
     def fit_many(
         self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
     ) -> list[FittedMethod | Exception]:
         """Fit to several sets of training data, their representations together."""
         self.check_parameters()
-        codes = self.fit_codes(trains, [code_seed(seed) for seed in seeds], resolve_device(device))
+        representation, stage = self.parts()
+        where = resolve_device(device)
+        codes = representation.fit_many(trains, [code_seed(seed) for seed in seeds], where)
         found: list[FittedMethod | Exception] = []
         for code, train, seed in zip(codes, trains, seeds, strict=True):
             try:
-                found.append(fit_second_stage(code, train, self.second_stage, seed))
+                if isinstance(code, Exception):
+                    raise code
+                found.append(fit_second_stage(code, train, stage, seed, where))
             except Exception as error:
                 found.append(error)
         return found
-
-    def latent_dim_of(self, train: TrainingData) -> int:
-        """Return d: the parameter, else what the data discloses, else an estimate.
-
-        Raises:
-            DataError: it is more than there are features, or cannot be estimated.
-        """
-        if self.latent_dim == ESTIMATED or (self.latent_dim is None and train.latent_dim is None):
-            return estimate_latent_dim(train.features)
-        dimension = self.latent_dim if isinstance(self.latent_dim, int) else train.latent_dim
-        if dimension is None or dimension > train.m:
-            raise DataError(
-                f"{self.name}: latent_dim must be at most the {train.m} feature columns, "
-                f"got {dimension}"
-            )
-        return dimension

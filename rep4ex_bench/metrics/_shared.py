@@ -46,7 +46,8 @@ def oracle_of(evaluation: Evaluation) -> Oracle:
 
 def identification(fitted: FittedMethod, sample: LatentSample) -> float:
     """Return R^2 of the latents of fresh units on their code; `NoAnswerError` without a code."""
-    code = fitted.represent(torch.from_numpy(sample.features))
+    features, actions = torch.from_numpy(sample.features), torch.from_numpy(sample.actions)
+    code = ask(fitted, "represent", features, actions)
     if code is None:
         raise NoAnswerError("the method has no code")
-    return affine_r2(np.asarray(code, dtype=np.float64), sample.latents)
+    return affine_r2(code, sample.latents)

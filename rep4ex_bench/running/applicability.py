@@ -85,7 +85,7 @@ def left_out(
     descriptions = {label: scenario.description() for label, scenario in scenarios.items()}
     found = {}
     for method_label, method in methods.items():
-        needs = check_words(f"method {method.name!r}", "needs", method.needs)
+        needs = _needs(method)
         absent = _absent(method)
         for scenario_label, description in descriptions.items():
             why = _left_out(method, needs, absent, description)
@@ -94,10 +94,20 @@ def left_out(
     return found
 
 
+def _needs(method: Method) -> frozenset[str]:
+    """Return what a method and its parts need."""
+    words = (
+        check_words(f"{one.kind} {one.name!r}", "needs", one.needs)
+        for one in (method, *method.parts())
+    )
+    return frozenset().union(*words)
+
+
 def _absent(method: Method) -> str | None:
     if isinstance(method, UnavailableMethod):
         return method.reason
-    return missing_package(type(method))
+    absent = (missing_package(type(one)) for one in (method, *method.parts()))
+    return next((why for why in absent if why is not None), None)
 
 
 def _left_out(
@@ -111,7 +121,8 @@ def _left_out(
         return LeftOut("unavailable", _one_line(absent))
     try:
         # asked last: without its packages a method may not be able to answer
-        said = method.unsupported(description)
+        answers = (one.unsupported(description) for one in (method, *method.parts()))
+        said = next((why for why in answers if why is not None), None)
     except Exception as error:
         return LeftOut("unavailable", _raised("`unsupported`", error))
     return None if said is None else LeftOut("not_applicable", _one_line(str(said)))

@@ -33,7 +33,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationError,
+)
 
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
 from rep4ex_bench.evaluation import DEFAULT_METRICS
@@ -47,7 +54,7 @@ from rep4ex_bench.scenario import Scenario
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Parameters = dict[str, bool | int | float | str | None]
+Parameters = dict[str, JsonValue]
 
 
 class _Entry(BaseModel):
@@ -185,7 +192,7 @@ class Suite:
 
 def canonical_parameters(component: Parameterised) -> str:
     """Return all parameters of a component, defaults included, as canonical JSON."""
-    return json.dumps(component.get_params(deep=False), sort_keys=True)
+    return json.dumps(component.plain_parameters(), sort_keys=True)
 
 
 def _key(identity: dict[str, Any]) -> str:

@@ -4,24 +4,30 @@ import numpy as np
 import pytest
 import torch
 
-from rep4ex_bench import FittedMethod, Method, get_method
-from rep4ex_bench.conformance import CHECKS, conformance_tasks
+from rep4ex_bench import FittedMethod, Method
+from rep4ex_bench.conformance import CHECKS, conformance_tasks, quick
 from rep4ex_bench.data import check_query_actions
 from rep4ex_bench.errors import ConformanceError
 from rep4ex_bench.numerics import resolve_device
-from rep4ex_bench.registry import METHODS
-
-# few steps: these tests are about the contract, `test_targets.py` is about the results
-QUICK = {"steps": 30}
+from rep4ex_bench.registry import METHODS, REPRESENTATIONS, SECOND_STAGES
 
 
+# these tests are about the contract, `test_targets.py` is about the results
 @pytest.mark.parametrize("shape", range(len(conformance_tasks())))
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", METHODS.names())
 def test_every_method_keeps_the_contract(name, check, shape):
-    known = METHODS.get(name).parameter_names()
-    quick = {parameter: value for parameter, value in QUICK.items() if parameter in known}
-    check(get_method(name, **quick), conformance_tasks()[shape])
+    check(quick(METHODS.get(name)), conformance_tasks()[shape])
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    ("registry", "name"),
+    [(one, name) for one in (REPRESENTATIONS, SECOND_STAGES) for name in one.names()],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_every_part_of_a_method_keeps_the_contract(registry, name, check):
+    check(quick(registry.get(name)), conformance_tasks()[0])
 
 
 class Honest(Method):

@@ -110,7 +110,7 @@ def test_a_method_that_fills_the_disk(tmp_path, monkeypatch):
         pytest.skip("mounting a small file system needs root")
     monkeypatch.setenv("TMPDIR", str(disk))
     try:
-        suite = suite_with("fills_the_disk", "nothing")
+        suite = suite_with("fills_the_disk", "nothing", seconds=300)
         run = run_suite(suite, tmp_path / "out", workers=2, seeds=3)
         assert not list(disk.rglob("filler*"))  # what it wrote is gone
     finally:

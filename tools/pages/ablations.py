@@ -75,12 +75,12 @@ class QuadraticResidual(AdditiveRegressor):
     def __init__(self, inner: AdditiveRegressor) -> None:
         self.inner = inner
 
-    def fit(
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> FittedAdditive:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""
         basis = quadratic_basis(code - residual)
-        return self.inner.fit(code, residual - basis @ (basis.T @ residual), outcome, seed)
+        return self.inner.regress(code, residual - basis @ (basis.T @ residual), outcome, seed)
 
 
 def main() -> None:

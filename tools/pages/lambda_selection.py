@@ -23,7 +23,7 @@ from _judging import error_outside, r2
 from rep4ex_bench import get_scenario
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.methods.second_stages._control_function import fit_control_function
-from rep4ex_bench.methods.second_stages.choice import DEFAULT, make_regressor
+from rep4ex_bench.methods.second_stages.index_splines import IndexSplines
 from rep4ex_bench.methods.training.independence_loss import PENALTIES
 from rep4ex_bench.methods.training.invariance_test import linear_invariance_test
 from rep4ex_bench.methods.training.lambda_selection import PATH, RULES, PathPoint, Rule
@@ -112,7 +112,7 @@ def judge_point(task: Task, weight: float, network: TrainedAutoencoder, seed: in
     test = linear_invariance_test(network.encode(features), actions, seed)
     point = PathPoint(weight, network.reconstruction_error(features), test.statistic, test.p_value)
     stage = fit_control_function(
-        network.encode(task.train.features), task.train, make_regressor(DEFAULT), seed
+        network.encode(task.train.features), task.train, IndexSplines(), seed
     )
     return Judged(point, r2(task, network.encode, seed), error_outside(task, stage))
 
@@ -144,8 +144,8 @@ def rules_section(paths: dict[tuple[str, int], list[Judged]], seeds: int) -> lis
         f"{len(GENERATORS)} generators, {seeds} seeds each, none of them used to design a rule.",
         "Loss of R^2: best affine R^2 of the path minus that of the chosen lambda. Ratio: nMSE "
         "outside the support of the chosen lambda over the smallest of the path. Penalty and "
-        f"second stage are those that ship ({PENALTY!r}, {DEFAULT!r}). 0 and 1 are what a rule "
-        "that knows the truth would get.",
+        f"second stage are those that ship ({PENALTY!r}, {IndexSplines.name!r}). 0 and 1 are what "
+        "a rule that knows the truth would get.",
         "",
         "What ships: `rep4ex` takes lambda = 3 by default, chosen when the penalty was the MMR "
         "alone; with both penalties a smaller one loses less here, but not with many rows (below). "

@@ -1,7 +1,7 @@
-"""What every method with a trained autoencoder shares: replicas are trained as one stack.
+"""What every trained autoencoder shares as a representation: replicas are trained as one stack.
 
-Not a method itself: `rep4ex` and `autoencoder` differ in the replicas that they want, and in which
-of them they take.
+`invariant_autoencoder` and `autoencoder` differ in the replicas that they want, and in which of
+them they take.
 """
 
 from __future__ import annotations
@@ -15,33 +15,37 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.method import Method
-from rep4ex_bench.methods._two_stage import (
-    Code,
-    FittedTwoStage,
-    TwoStageMethod,
-    code_seed,
-    fit_second_stage,
-)
+from rep4ex_bench.methods.representations._latent_dim import WithLatentDim
 from rep4ex_bench.methods.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.methods.training.certificate import Certificate, certify
 from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.methods.training.optimise import DivergenceError
 from rep4ex_bench.methods.training.penalty import Penalty
 from rep4ex_bench.methods.training.replica import Plan, Replica
-from rep4ex_bench.methods.training.stack import MOST_REPLICAS, Outcome, Progress, train_stack
+from rep4ex_bench.methods.training.stack import MOST_REPLICAS, Outcome, train_stack
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
-from rep4ex_bench.numerics import resolve_device
+from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.representation import Code, Progress
 from rep4ex_bench.seeding import derive_seed
 
 
 @dataclass(frozen=True)
-class AutoencoderCode:
+class AutoencoderCode(Code):
     """The code of a trained autoencoder."""
 
     network: TrainedAutoencoder
     weight: float
-    certificate: Certificate
+    tested: Certificate
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        """Whether the autoencoder is shown the actions."""
+        return self.network.autoencoder.conditional
+
+    @property
+    def certificate(self) -> Certificate:
+        """Return what held-out rows say about the code."""
+        return self.tested
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
@@ -56,20 +60,24 @@ class AutoencoderCode:
             "condition_number": self.certificate.condition_number,
         }
 
-    def encode(self, features: Tensor) -> FloatArray:
-        """Return the code (n, d) of features (n, m)."""
-        return self.network.encode(features)
+    def encode(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
+        """Return the code (n, d) of features (n, m), for a conditional one with actions (n, k)."""
+        return self.network.encode(features, actions)
+
+    def decode(self, code: Tensor) -> FloatArray | None:
+        """Return features (n, m) of codes (n, d); None where actions would be needed too."""
+        return self.network.decode(code)
 
 
-def check_training(method: Method) -> None:
+def check_training(method: Parameterised) -> None:
     """Raise `ParameterError` if what says how to train lies outside its domain."""
     method.require_choice("autoencoder", tuple(AUTOENCODERS))
     method.require_integer("hidden", 1)
     method.require_integer("steps", 1)
 
 
-class AutoencoderMethod(TwoStageMethod):
-    """Base of methods that train autoencoders."""
+class TrainedRepresentation(WithLatentDim):
+    """Base of representations that train autoencoders."""
 
     autoencoder: str
     hidden: int
@@ -105,17 +113,17 @@ class AutoencoderMethod(TwoStageMethod):
     def fit(
         self,
         train: TrainingData,
-        seed: int = 0,
-        device: str = "auto",
+        seed: int,
+        device: torch.device,
         progress: Progress | None = None,
-    ) -> FittedTwoStage:
-        """Fit as `Method.fit`; `progress` is told (steps done, steps in all) now and then."""
-        self.check_parameters()
-        where = resolve_device(device)
-        (code,) = self._train([train], [code_seed(seed)], where, progress)
-        return fit_second_stage(code, train, self.second_stage, seed)
+    ) -> Code:
+        """Train the autoencoders of one set of training data."""
+        (code,) = self._train([train], [seed], device, progress)
+        if isinstance(code, Exception):
+            raise code
+        return code
 
-    def fit_codes(
+    def fit_many(
         self, trains: Sequence[TrainingData], seeds: Sequence[int], device: torch.device
     ) -> list[Code | Exception]:
         """Train the autoencoders of all sets of training data, those of one shape stacked."""

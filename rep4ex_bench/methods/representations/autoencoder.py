@@ -1,29 +1,29 @@
-"""`autoencoder`: `rep4ex` without the penalty; what linear invariance adds is the difference."""
+"""`autoencoder`: an autoencoder that is never shown the actions."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.methods._autoencoder_method import AutoencoderMethod
-from rep4ex_bench.methods.second_stages.choice import DEFAULT
+from rep4ex_bench.methods.representations._autoencoders import TrainedRepresentation
 from rep4ex_bench.methods.training.replica import Replica
 
 
-class Autoencoder(AutoencoderMethod):
-    """Plain autoencoder and a control function.
+class PlainAutoencoder(TrainedRepresentation):
+    """Plain autoencoder.
 
     Args:
         latent_dim: d; None takes what the data discloses, or else an estimate from the features
             (`training/latent_dimension.py`); "auto" takes the estimate in any case.
-        autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional", "invertible" or
+            "conditional", which is shown the actions all the same.
         hidden: width of the hidden layers.
         steps: most optimisation steps.
-        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
     name: ClassVar[str] = "autoencoder"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 1
+    quick: ClassVar[dict[str, Any]] = {"steps": 30}
 
     def __init__(
         self,
@@ -31,13 +31,11 @@ class Autoencoder(AutoencoderMethod):
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = DEFAULT,
     ) -> None:
         self.latent_dim = latent_dim
         self.autoencoder = autoencoder
         self.hidden = hidden
         self.steps = steps
-        self.second_stage = second_stage
 
     @property
     def replicas_per_fit(self) -> int:
@@ -46,4 +44,4 @@ class Autoencoder(AutoencoderMethod):
 
     def replicas(self, train: TrainingData, seed: int) -> list[Replica]:
         """Return one autoencoder that is never shown the actions."""
-        return [Replica(train.features, train.actions, None, 0.0, seed)]
+        return [Replica.of(train, train.actions, None, 0.0, seed)]

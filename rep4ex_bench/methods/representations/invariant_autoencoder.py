@@ -1,21 +1,21 @@
-"""`rep4ex`: an autoencoder whose code is linear in the actions, then a control function.
+"""`invariant_autoencoder`: an autoencoder whose code is linear in the actions.
 
 Source: Rep4Ex (arXiv 2310.04295), Algorithm 1. Differences to the paper: the MMR penalty is the
 whitened, unbiased statistic of `training/invariance_loss.py` (the plain one shrinks the code), with
-independence of the residual and the actions beside it (`training/independence_loss.py`); the
-encoder starts from the linear code that the actions move most (`training/linear_code.py`); and the
-second stage learns its directions and is calibrated inside the support
-(`second_stages/index_splines.py`). `docs/ablations.md` has what each of them brings.
+independence of the residual and the actions beside it (`training/independence_loss.py`); and the
+encoder starts from the linear code that the actions move most (`training/linear_code.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rep4ex_bench.data import TrainingData
-from rep4ex_bench.methods._autoencoder_method import AutoencoderCode, AutoencoderMethod
-from rep4ex_bench.methods.second_stages.choice import DEFAULT
+from rep4ex_bench.methods.representations._autoencoders import (
+    AutoencoderCode,
+    TrainedRepresentation,
+)
 from rep4ex_bench.methods.training.independence_loss import PENALTIES
 from rep4ex_bench.methods.training.lambda_selection import PATH, PathPoint, choose_lambda
 from rep4ex_bench.methods.training.penalty import Penalty
@@ -26,8 +26,8 @@ from rep4ex_bench.methods.training.rows import held_out_count
 WITHOUT_HELD_OUT = 3.0
 
 
-class Rep4Ex(AutoencoderMethod):
-    """Autoencoder with the MMR penalty and a control function.
+class InvariantAutoencoder(TrainedRepresentation):
+    """Autoencoder with the penalty of linear invariance.
 
     Args:
         latent_dim: d; None takes what the data discloses, or else an estimate from the features
@@ -39,14 +39,15 @@ class Rep4Ex(AutoencoderMethod):
             (`training/lambda_selection.py`), for data that 3 does not suit; below 160 rows it is 3.
         penalty: "mmr" (the paper's: the residual has mean 0 given the actions), "hsic" (it is
             independent of them, which the paper's model says too) or "both".
-        autoencoder: "mlp", "variational", "wasserstein", "convolutional" or "invertible".
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional", "invertible" or
+            "conditional".
         hidden: width of the hidden layers.
         steps: most optimisation steps of the autoencoder.
-        second_stage: "index_splines", "splines", "thin_plate" or "mlp".
     """
 
-    name: ClassVar[str] = "rep4ex"
-    version: ClassVar[int] = 3
+    name: ClassVar[str] = "invariant_autoencoder"
+    version: ClassVar[int] = 1
+    quick: ClassVar[dict[str, Any]] = {"steps": 30}
 
     def __init__(
         self,
@@ -56,7 +57,6 @@ class Rep4Ex(AutoencoderMethod):
         autoencoder: str = "mlp",
         hidden: int = 64,
         steps: int = 2000,
-        second_stage: str = DEFAULT,
     ) -> None:
         self.latent_dim = latent_dim
         self.penalty_weight = penalty_weight
@@ -64,7 +64,6 @@ class Rep4Ex(AutoencoderMethod):
         self.autoencoder = autoencoder
         self.hidden = hidden
         self.steps = steps
-        self.second_stage = second_stage
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
@@ -112,4 +111,4 @@ def _point(code: AutoencoderCode) -> PathPoint:
 def penalised_replica(train: TrainingData, weight: float, seed: int) -> Replica:
     """Return an autoencoder with linear invariance; with weight 0 it is never shown the actions."""
     start = train.actions if weight > 0 else None
-    return Replica(train.features, train.actions, start, weight, seed)
+    return Replica.of(train, train.actions, start, weight, seed)

@@ -1,1 +1,1 @@
-"""Second stage: the control function on a code, and the additive regressors it can use."""
+"""Second stages, one a file; the file has the name. What several share begins with "_"."""

@@ -1,4 +1,7 @@
-"""Contract of the additive regression Y = nu(code) + psi(residual) + noise."""
+"""Contract of the additive regression Y = nu(code) + psi(residual) + noise.
+
+It is the part of a control function (`_control_function.py`) that differs from one to the other.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class AdditiveRegressor(Parameterised, ABC):
     """Regresses the outcome additively on the code and on the residual of the code."""
 
     @abstractmethod
-    def fit(
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> FittedAdditive:
         """Fit to code (n, d), residual V_hat (n, d) and outcome (n,)."""

@@ -11,16 +11,18 @@ mean Y - mean nu(phi(X_i)), so the prediction meets the training mean of Y by co
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch import Tensor, as_tensor, float64
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
 from rep4ex_bench.methods.second_stages._canonical_frame import in_canonical_frame
 from rep4ex_bench.numerics import to_float64
+from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_kernels import residualize
 
 
-class ControlFunction:
+class ControlFunction(FittedSecondStage):
     """A fitted control function."""
 
     def __init__(
@@ -68,6 +70,20 @@ def fit_control_function(
     points = code if keep_axes else in_canonical_frame(code, outcome)
     residual, coefficients = residualize(as_tensor(points), train.actions.to(float64))
     residual_array = to_float64(residual)
-    regression = regressor.fit(points, residual_array, outcome, seed)
+    regression = regressor.regress(points, residual_array, outcome, seed)
     mean_psi = float(outcome.mean() - regression.nu(points).mean())
     return ControlFunction(to_float64(coefficients), residual_array, regression, mean_psi)
+
+
+class ControlFunctionStage(AdditiveRegressor, SecondStage):
+    """Base of second stages that are a control function with an additive regression."""
+
+    def fit(
+        self, code: FloatArray, train: TrainingData, seed: int, device: torch.device
+    ) -> ControlFunction:
+        """Fit the control function of a code (n, d) in its canonical frame (on the CPU)."""
+        return fit_control_function(code, train, self, seed)
+
+    def fit_in_axes(self, code: FloatArray, train: TrainingData, seed: int) -> ControlFunction:
+        """Fit it in the axes that the code has: for true latents, which alone have some."""
+        return fit_control_function(code, train, self, seed, keep_axes=True)

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor
+from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
 from rep4ex_bench.methods.second_stages._index_function import IndexFunction
 from rep4ex_bench.methods.second_stages._index_search import CANDIDATES, IndexFit, Rows, improve
 from rep4ex_bench.seeding import numpy_generator
@@ -26,7 +26,7 @@ _SEARCH_STEPS = 8
 _STEPS = 15
 
 
-class IndexSplines(AdditiveRegressor):
+class IndexSplines(ControlFunctionStage):
     """Additive index splines.
 
     Args:
@@ -60,7 +60,7 @@ class IndexSplines(AdditiveRegressor):
         self.require_integer("starts", 1)
         self.require_number("calibration", 0.0)
 
-    def fit(
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> IndexFunction:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""

@@ -5,14 +5,15 @@ Leaky-ReLU networks are piecewise linear, so their tails are linear too.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._additive import FittedAdditive
+from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
 from rep4ex_bench.methods.training.networks import mlp
 from rep4ex_bench.methods.training.regression import train_regression
 from rep4ex_bench.numerics import to_float64
@@ -45,7 +46,7 @@ class FittedAdditiveMLP(FittedAdditive):
         return np.concatenate(means)
 
 
-class AdditiveMLP(AdditiveRegressor):
+class AdditiveMLP(ControlFunctionStage):
     """Additive MLP.
 
     Args:
@@ -54,6 +55,7 @@ class AdditiveMLP(AdditiveRegressor):
     """
 
     name: ClassVar[str] = "mlp"
+    quick: ClassVar[dict[str, Any]] = {"steps": 30}
 
     def __init__(self, hidden: int = 64, steps: int = 1500) -> None:
         self.hidden = hidden
@@ -64,7 +66,7 @@ class AdditiveMLP(AdditiveRegressor):
         self.require_integer("hidden", 1)
         self.require_integer("steps", 1)
 
-    def fit(
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> FittedAdditiveMLP:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""

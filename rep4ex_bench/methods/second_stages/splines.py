@@ -16,8 +16,12 @@ from scipy.interpolate import BSpline
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import SplineTransformer
 
-from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.methods.second_stages._control_function import (
+    ControlFunction,
+    ControlFunctionStage,
+    fit_control_function,
+)
 from rep4ex_bench.methods.second_stages._index_function import IndexFunction, LinearTailSpline
 from rep4ex_bench.seeding import numpy_generator
 
@@ -25,7 +29,7 @@ _DEGREE = 3
 _PENALTIES = np.logspace(-3, 3, 13)
 
 
-class Splines(AdditiveRegressor):
+class Splines(ControlFunctionStage):
     """Additive splines.
 
     Args:
@@ -45,7 +49,11 @@ class Splines(AdditiveRegressor):
         self.require_integer("knots", 2)
         self.require_integer("rotations", 1)
 
-    def fit(
+    def fit_in_axes(self, code: FloatArray, train: TrainingData, seed: int) -> ControlFunction:
+        """Fit it in the axes that the code has, not rotated."""
+        return fit_control_function(code, train, Splines(self.knots, 1), seed, keep_axes=True)
+
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> IndexFunction:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""

@@ -17,7 +17,8 @@ from scipy.linalg import block_diag, null_space
 from scipy.spatial.distance import cdist
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.methods.second_stages._additive import AdditiveRegressor, FittedAdditive
+from rep4ex_bench.methods.second_stages._additive import FittedAdditive
+from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
 from rep4ex_bench.methods.second_stages._smoothing import curvature_weights, fit_smooth
 from rep4ex_bench.seeding import numpy_generator
 
@@ -54,7 +55,7 @@ def basis(points: FloatArray, centres: FloatArray, bend: FloatArray) -> FloatArr
     return np.column_stack([points, cdist(points, centres) ** 3 @ bend])
 
 
-class ThinPlate(AdditiveRegressor):
+class ThinPlate(ControlFunctionStage):
     """Cubic radial kernel regression.
 
     Args:
@@ -70,7 +71,7 @@ class ThinPlate(AdditiveRegressor):
         """Raise `ParameterError` if a parameter lies outside its domain."""
         self.require_integer("centres", 2)
 
-    def fit(
+    def regress(
         self, code: FloatArray, residual: FloatArray, outcome: FloatArray, seed: int
     ) -> Surface:
         """Fit to code (n, d), residual (n, d) and outcome (n,)."""

@@ -70,13 +70,13 @@ def certify(network: TrainedAutoencoder, train: TrainingData, seed: int) -> Cert
     Raises:
         DataError: a code that is constant or not finite.
     """
-    code = network.encode(train.features)
+    code = network.encode(train.features, train.actions)
     white = Whitening.fit(code).apply(code)
     residual, coefficients = residualize(torch.as_tensor(white), train.actions.double())
     held_out = network.held_out
     statistic = p_value = error = float("nan")
     if len(held_out):
-        error = network.reconstruction_error(train.features[held_out])
+        error = network.reconstruction_error(train.features[held_out], train.actions[held_out])
     if len(held_out) >= train.k + code.shape[1] + 2:
         test = linear_invariance_test(code[held_out], train.actions[held_out], seed)
         statistic, p_value = test.statistic, test.p_value

@@ -59,3 +59,8 @@ class Standardise(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Return standardised rows (n, m)."""
         return (rows - self.mean) * self.scale
+
+    def back(self, rows: Tensor) -> Tensor:
+        """Return raw rows (n, m) of standardised ones; constant columns to their constant."""
+        constant = self.scale == 0
+        return self.mean + torch.where(constant, torch.zeros_like(rows), rows / self.scale)

@@ -25,10 +25,12 @@ from rep4ex_bench.methods.training.optimise import DivergenceError
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.replica_weights import ReplicaWeights
 from rep4ex_bench.methods.training.rows import Rows
+from rep4ex_bench.methods.training.side import Side
 from rep4ex_bench.methods.training.step_inputs import StepInput, draw_ahead
 from rep4ex_bench.methods.training.tables import Batch, Tables, share_data_sets
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
 from rep4ex_bench.methods.training.transfer import to_device
+from rep4ex_bench.representation import Progress
 from rep4ex_bench.seeding import torch_generator
 
 LEARNING_RATE = 2e-3
@@ -40,7 +42,6 @@ CHECK = 100
 _SAFE_WIDTH = 4
 
 Outcome = TrainedAutoencoder | DivergenceError
-Progress = Callable[[int, int], None]
 
 
 def learning_rate(share: float) -> float:
@@ -70,8 +71,7 @@ def train_stack(
     """
     shapes: dict[tuple[int, ...], list[int]] = {}
     for place, replica in enumerate(replicas):
-        shape = (*replica.features.shape, *replica.source.shape[1:])
-        shapes.setdefault(shape, []).append(place)
+        shapes.setdefault(replica.shape, []).append(place)
     stacks = [
         places[first : first + MOST_REPLICAS]
         for places in shapes.values()
@@ -97,9 +97,12 @@ class StackInTraining:
     def __init__(self, replicas: list[Replica], plan: Plan, device: torch.device) -> None:
         self._plan, self._device = plan, device
         n, m = replicas[0].features.shape
-        self._autoencoder = AUTOENCODERS[plan.autoencoder](m, plan.latent_dim, plan.hidden)
+        one = replicas[0]
+        self._autoencoder = AUTOENCODERS[plan.autoencoder](
+            m, plan.latent_dim, plan.hidden, one.k, one.environments
+        )
         self._widest = max(plan.latent_dim, replicas[0].source.shape[1] + 1)
-        self._data_sets = share_data_sets(replicas, plan.latent_dim)
+        self._data_sets = share_data_sets(replicas, plan.latent_dim, self._autoencoder.conditional)
         self._tables = Tables(replicas, self._data_sets, plan.penalty, device)
         first = [
             self._autoencoder.draw(
@@ -153,18 +156,21 @@ class StackInTraining:
             )
         return self._ahead.popleft()
 
-    def _draw_held_out(self) -> tuple[Tensor, Tensor | None]:
-        """Return the held-out features (B, m, h), and noise (B, d, h) where it is needed."""
-        places = self._tables.places(torch.stack([rows.held_out for rows in self._rows]))
-        features = self._tables.features(to_device(places, self._device))
+    def _draw_held_out(self) -> tuple[Tensor, Tensor | None, Side | None]:
+        """Return the held-out features (B, m, h), noise (B, d, h) where it is needed, and side."""
+        rows = torch.stack([rows.held_out for rows in self._rows])
+        places = to_device(self._tables.places(rows), self._device)
+        features, side = self._tables.features(places), self._tables.side(places)
         if self._noise_width is None:
-            return features, None
+            return features, None, side
         drawn = [rows.noise(self._noise_width, len(rows.held_out)) for rows in self._rows]
-        return features, to_device(torch.stack(drawn), self._device)
+        return features, to_device(torch.stack(drawn), self._device), side
 
     def _losses(self, batch: Batch, noise: Tensor | None) -> Tensor:
         """Return the losses (B,) of the live replicas, penalty included."""
-        losses, code = self._autoencoder.objective(self._weights.named, batch.features, noise)
+        losses, code = self._autoencoder.objective(
+            self._weights.named, batch.features, noise, batch.side
+        )
         penalised = len(batch.table)
         if not penalised:
             return losses
@@ -195,10 +201,10 @@ class StackInTraining:
             losses: of the last batch, (B,), penalty included.
         """
         judged = losses
-        features, noise = self._held_out
+        features, noise, side = self._held_out
         if features.shape[2]:
             with torch.no_grad():
-                judged, _ = self._autoencoder.objective(self._weights.named, features, noise)
+                judged, _ = self._autoencoder.objective(self._weights.named, features, noise, side)
         judged = torch.where(losses.isfinite(), judged, torch.nan)
         kept = [
             row
@@ -210,7 +216,11 @@ class StackInTraining:
             self._lambdas = self._lambdas[kept]
             self._tables.keep(kept)
             self._weights.keep(kept)
-            self._held_out = features[kept], None if noise is None else noise[kept]
+            self._held_out = (
+                features[kept],
+                None if noise is None else noise[kept],
+                None if side is None else side.keep(kept),
+            )
             self._ahead = deque(given.keep(kept) for given in self._ahead)
 
     def _outcome(self, place: int) -> Outcome:
@@ -226,4 +236,5 @@ class StackInTraining:
             self._data_sets[place].standardise,
             self._rows[place].held_out,
             best.steps,
+            self._data_sets[place].side,
         )

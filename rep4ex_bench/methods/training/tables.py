@@ -1,4 +1,4 @@
-"""Features and penalty tables of the data sets of a stack, and how mini-batches are taken of them.
+"""Features, penalty tables and side information of a stack's data sets, and mini-batches of them.
 
 Replicas that train on the same data share one copy.
 """
@@ -11,16 +11,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.linear_code import linear_code
 from rep4ex_bench.methods.training.networks import Standardise
 from rep4ex_bench.methods.training.penalty import Penalty
 from rep4ex_bench.methods.training.replica import Replica
+from rep4ex_bench.methods.training.side import Side, SideColumns
 
 
 class DataSet:
     """What replicas on the same data share."""
 
-    def __init__(self, replica: Replica, latent_dim: int) -> None:
+    def __init__(self, replica: Replica, latent_dim: int, conditional: bool = False) -> None:
+        self.side: SideColumns | None = None
+        if conditional:
+            self.side = SideColumns(_required(replica.actions), replica.environment)
         self.standardise = Standardise(replica.features)
         self.features = self.standardise(replica.features)
         self._latent_dim = latent_dim
@@ -34,24 +39,36 @@ class DataSet:
         return self._directions[informed]
 
 
-def share_data_sets(replicas: Sequence[Replica], latent_dim: int) -> list[DataSet]:
+def _required(actions: Tensor | None) -> Tensor:
+    if actions is None:
+        raise DataError("a conditional autoencoder needs the actions of its rows, got none")
+    return actions
+
+
+def share_data_sets(
+    replicas: Sequence[Replica], latent_dim: int, conditional: bool = False
+) -> list[DataSet]:
     """Return the data set of each replica; the same tensors give the same object."""
     shared: dict[tuple[int, int], DataSet] = {}
     found = []
     for replica in replicas:
         key = id(replica.features), id(replica.source)
         if key not in shared:
-            shared[key] = DataSet(replica, latent_dim)
+            shared[key] = DataSet(replica, latent_dim, conditional)
         found.append(shared[key])
     return found
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of B replicas: features (B, m, b), and table rows (P, b, c) of the penalised ones."""
+    """Rows of B replicas: features (B, m, b), and table rows (P, b, c) of the penalised ones.
+
+    `side` is None unless the autoencoder is conditional.
+    """
 
     features: Tensor
     table: Tensor
+    side: Side | None = None
 
 
 class Tables:
@@ -85,6 +102,9 @@ class Tables:
         self._features = torch.cat([data_set.features for data_set in order]).to(device)
         tables = [penalty.table(source) for source in sources.values()]
         self._table = torch.cat(tables).to(device) if tables else self._features[:0]
+        self._side = next(iter(order)).side
+        sides = [data_set.side.table for data_set in order if data_set.side is not None]
+        self._side_table = torch.cat(sides).to(device) if sides else None
 
     def keep(self, rows: list[int]) -> None:
         """Go on with these replicas only."""
@@ -101,11 +121,17 @@ class Tables:
     def batch(self, places: Tensor) -> Batch:
         """Return the rows at `places` (B, b)."""
         table = _take(self._table, places[: self._penalised])
-        return Batch(self.features(places), table)
+        return Batch(self.features(places), table, self.side(places))
 
     def features(self, places: Tensor) -> Tensor:
         """Return the features (B, m, b) at `places` (B, b)."""
         return _take(self._features, places).mT.contiguous()
+
+    def side(self, places: Tensor) -> Side | None:
+        """Return actions and environment at `places` (B, b) for conditional autoencoders."""
+        if self._side is None or self._side_table is None:
+            return None
+        return self._side.side(_take(self._side_table, places))
 
 
 def _take(rows: Tensor, index: Tensor) -> Tensor:

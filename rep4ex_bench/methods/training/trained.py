@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
+from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.autoencoders import Autoencoder
 from rep4ex_bench.methods.training.networks import Standardise
+from rep4ex_bench.methods.training.side import Side, SideColumns
 from rep4ex_bench.numerics import to_float64
 
 
@@ -23,6 +25,7 @@ class TrainedAutoencoder:
         standardise: of raw features.
         held_out: training rows (h,) that no step saw; empty where there were too few rows.
         steps: optimisation steps until the weights that were kept.
+        side: of the training actions, where the autoencoder is conditional.
     """
 
     autoencoder: Autoencoder
@@ -30,22 +33,52 @@ class TrainedAutoencoder:
     standardise: Standardise
     held_out: Tensor
     steps: int
+    side: SideColumns | None = None
 
-    def encode(self, features: Tensor) -> FloatArray:
-        """Return the code phi(X), (n, d), of raw features (n, m)."""
+    def encode(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
+        """Return the code phi(X), (n, d), of raw features (n, m).
+
+        Args:
+            features: X, (n, m).
+            actions: A, (n, k); needed and looked at where the autoencoder is conditional.
+
+        Raises:
+            DataError: it is conditional, and no actions are given.
+        """
         with torch.no_grad():
-            code = self.autoencoder.encode(self.weights, self._columns(features))
+            rows, side = self._columns(features), self._side(actions)
+            code = self.autoencoder.encode(self.weights, rows, side)
         return to_float64(code[0].T)
 
-    def reconstruction_error(self, features: Tensor) -> float:
+    def reconstruction_error(self, features: Tensor, actions: Tensor | None = None) -> float:
         """Return the mean square error over rows and standardised columns of features (n, m)."""
-        rows = self._columns(features)
+        rows, side = self._columns(features), self._side(actions)
         with torch.no_grad():
-            code = self.autoencoder.encode(self.weights, rows)
-            errors = self.autoencoder.decode(self.weights, code) - rows
+            code = self.autoencoder.encode(self.weights, rows, side)
+            errors = self.autoencoder.decode(self.weights, code, side) - rows
         return float(errors.square().mean())
 
+    def decode(self, code: Tensor) -> FloatArray | None:
+        """Return raw features (n, m) of codes (n, d); None where actions would be needed."""
+        if self.autoencoder.conditional:
+            return None
+        columns = code.to(torch.float32).T.contiguous()[None].to(self._device)
+        with torch.no_grad():
+            rows = self.autoencoder.decode(self.weights, columns)[0].T.cpu()
+        return to_float64(self.standardise.back(rows))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.weights.values())).device
+
     def _columns(self, features: Tensor) -> Tensor:
-        device = next(iter(self.weights.values())).device
         standardised: Tensor = self.standardise(features)
-        return standardised.T.contiguous()[None].to(device)
+        return standardised.T.contiguous()[None].to(self._device)
+
+    def _side(self, actions: Tensor | None) -> Side | None:
+        if self.side is None:
+            return None
+        if actions is None:
+            raise DataError("a conditional autoencoder encodes features with actions, got none")
+        standardised: Tensor = self.side.standardise(actions)
+        return Side(standardised.T.contiguous()[None].to(self._device), None)

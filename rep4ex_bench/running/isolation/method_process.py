@@ -79,7 +79,11 @@ class MethodProcess:
     def _ask(self, message: dict[str, Any], content: bytes) -> _Answer:
         question = QUESTIONS[message["question"]]
         rows = torch.from_numpy(array_of(message, content))
-        answer = getattr(self._at(message), question.name)(rows, **message["numbers"])
+        tensors = [rows]
+        if "columns" in message:  # a second tensor's columns follow those of the first
+            parts = rows.split([message["columns"], rows.shape[1] - message["columns"]], dim=1)
+            tensors = [part.contiguous() for part in parts]
+        answer = getattr(self._at(message), question.name)(*tensors, **message["numbers"])
         return ({"none": True}, b"") if answer is None else ({}, np.array(answer, np.float64))
 
     def _at(self, message: dict[str, Any]) -> FittedMethod:

@@ -14,6 +14,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
@@ -167,9 +168,9 @@ class RemoteFitted(FittedMethod):
         """Ask for draws (q, n, m)."""
         return self._answer("sample_features_do", actions, n=n, seed=seed)
 
-    def represent(self, features: Tensor) -> FloatArray | None:
-        """Ask for the code of features (n, m)."""
-        return self._answer("represent", features)
+    def represent(self, features: Tensor, actions: Tensor | None = None) -> FloatArray | None:
+        """Ask for the code of features (n, m), seen with the actions (n, k) if they are given."""
+        return self._answer("represent", features, actions)
 
     def decode(self, code: Tensor) -> FloatArray | None:
         """Ask for the features of codes (n, d)."""
@@ -180,8 +181,13 @@ class RemoteFitted(FittedMethod):
         """What the method said of its fit."""
         return {"backend": self._backend}
 
-    def _answer(self, name: str, values: Tensor, **numbers: float) -> Array | None:
+    def _answer(
+        self, name: str, values: Tensor, beside: Tensor | None = None, **numbers: float
+    ) -> Array | None:
         question = {"do": "ask", "question": name, "place": self._place, "numbers": numbers}
+        if beside is not None:  # columns of one array, cut again on the other side
+            question["columns"] = values.shape[1]
+            values = torch.cat([values, beside.to(values)], dim=1)
         answer, content = self._method.ask(question, values.detach().cpu().numpy())
         if answer.get("none"):
             return None

@@ -61,7 +61,7 @@ def test_mean_over_residuals_equals_brute_force(regressor, d):
     rng = np.random.default_rng(d)
     code, residual = rng.normal(size=(301, d)), rng.normal(size=(301, d))
     outcome = np.sin(code).sum(axis=1) + residual[:, 0]
-    fitted = regressor.fit(code, residual, outcome, seed=5)
+    fitted = regressor.regress(code, residual, outcome, seed=5)
     centres = rng.normal(size=(7, d)) * 3
     brute = [fitted.nu(centre + residual).mean() for centre in centres]
     assert fitted.mean_nu_shifted(centres, residual) == pytest.approx(brute, rel=1e-5, abs=1e-6)
@@ -70,7 +70,7 @@ def test_mean_over_residuals_equals_brute_force(regressor, d):
 def test_spline_tails_are_linear_and_smooth_at_the_last_knot():
     rng = np.random.default_rng(0)
     code, residual = rng.normal(size=(500, 1)), rng.normal(size=(500, 1))
-    fitted = Splines().fit(code, residual, np.sin(2 * code[:, 0]), seed=0)
+    fitted = Splines().regress(code, residual, np.sin(2 * code[:, 0]), seed=0)
     spline = fitted.splines[0]
     far = np.array([3.0, 4.0, 5.0, 50.0])
     for points, edge in ((far, spline.high), (-far, spline.low)):
@@ -91,7 +91,7 @@ def test_spline_fit_equals_scikit_learns_own_prediction():
     rng = np.random.default_rng(4)
     code, residual = rng.normal(size=(400, 2)), rng.normal(size=(400, 2))
     outcome = np.tanh(code).sum(axis=1) + residual[:, 0] ** 2
-    fitted = Splines(rotations=1).fit(code, residual, outcome, seed=0)
+    fitted = Splines(rotations=1).regress(code, residual, outcome, seed=0)
     knots = np.linspace(0.05, 0.95, 8)
     bases = [
         SplineTransformer(degree=3, knots=np.quantile(x, knots, axis=0), extrapolation="linear")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rep4ex_bench.methods.training.autoencoders.base import Autoencoder
+from rep4ex_bench.methods.training.autoencoders.conditional import ConditionalAutoencoder
 from rep4ex_bench.methods.training.autoencoders.convolutional import ConvolutionalAutoencoder
 from rep4ex_bench.methods.training.autoencoders.invertible import InvertibleAutoencoder
 from rep4ex_bench.methods.training.autoencoders.mlp import MLPAutoencoder
@@ -17,6 +18,7 @@ AUTOENCODERS: dict[str, type[Autoencoder]] = {
         WassersteinAutoencoder,
         ConvolutionalAutoencoder,
         InvertibleAutoencoder,
+        ConditionalAutoencoder,
     )
 }
 

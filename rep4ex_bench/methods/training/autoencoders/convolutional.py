@@ -19,6 +19,7 @@ from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.autoencoders.base import Autoencoder
 from rep4ex_bench.methods.training.autoencoders.mlp import BEND
 from rep4ex_bench.methods.training.layers import Weights, affine, draw_affine
+from rep4ex_bench.methods.training.side import Side
 
 _WIDTH = 3
 _CHANNELS = (4, 8)
@@ -54,7 +55,7 @@ class ConvolutionalAutoencoder(Autoencoder):
             **draw_affine("up1", patch * first, 1, generator),
         }
 
-    def encode(self, weights: Weights, rows: Tensor) -> Tensor:
+    def encode(self, weights: Weights, rows: Tensor, side: Side | None = None) -> Tensor:
         """Return the code (B, d, b) of rows (B, m, b)."""
         images = rows.mT.unflatten(2, (1, self._side, self._side))
         images = _convolve("down0", weights, images, stride=2, bend=True)
@@ -63,7 +64,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         code = affine(flat, weights["code.weight"], weights["code.bias"])
         return torch.bmm(weights["linear"], rows) + code
 
-    def decode(self, weights: Weights, code: Tensor) -> Tensor:
+    def decode(self, weights: Weights, code: Tensor, side: Side | None = None) -> Tensor:
         """Return rows (B, m, b) of a code (B, d, b)."""
         flat = affine(code, weights["uncode.weight"], weights["uncode.bias"], bend=True)
         small = self._side // 4

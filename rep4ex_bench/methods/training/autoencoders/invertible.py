@@ -20,6 +20,7 @@ from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.autoencoders.base import Autoencoder
 from rep4ex_bench.methods.training.autoencoders.mlp import BEND
 from rep4ex_bench.methods.training.layers import Weights, draw_mlp, run_mlp
+from rep4ex_bench.methods.training.side import Side
 
 _COUPLINGS = 4
 _LAYERS = 2
@@ -51,14 +52,14 @@ class InvertibleAutoencoder(Autoencoder):
             weights |= draw_mlp(f"coupling{coupling}", widths, generator, last_scale=BEND)
         return weights
 
-    def encode(self, weights: Weights, rows: Tensor) -> Tensor:
+    def encode(self, weights: Weights, rows: Tensor, side: Side | None = None) -> Tensor:
         """Return the code (B, d, b) of rows (B, m, b)."""
         values = torch.bmm(weights["there"].detach(), rows)
         for coupling in range(_COUPLINGS):
             values = self._couple(coupling, weights, values, 1)
         return values[:, : self.latent_dim].contiguous()
 
-    def decode(self, weights: Weights, code: Tensor) -> Tensor:
+    def decode(self, weights: Weights, code: Tensor, side: Side | None = None) -> Tensor:
         """Return rows (B, m, b) of a code (B, d, b)."""
         rest = code.new_zeros(code.shape[0], self.m - self.latent_dim, code.shape[2])
         values = torch.cat([code, rest], dim=1)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rep4ex_bench.methods.training.autoencoders.base import Autoencoder
 from rep4ex_bench.methods.training.layers import Weights, draw_mlp, run_mlp
+from rep4ex_bench.methods.training.side import Side
 
 # Share of its usual weight with which the network enters the encoder beside the linear code.
 BEND = 0.1
@@ -33,11 +34,11 @@ class MLPAutoencoder(Autoencoder):
             **draw_mlp("decoder", [d, h, h, self.m], generator),
         }
 
-    def encode(self, weights: Weights, rows: Tensor) -> Tensor:
+    def encode(self, weights: Weights, rows: Tensor, side: Side | None = None) -> Tensor:
         """Return the code (B, d, b) of rows (B, m, b)."""
         linear = torch.bmm(weights["linear"], rows)
         return linear + run_mlp("encoder", LAYERS, weights, rows)
 
-    def decode(self, weights: Weights, code: Tensor) -> Tensor:
+    def decode(self, weights: Weights, code: Tensor, side: Side | None = None) -> Tensor:
         """Return rows (B, m, b) of a code (B, d, b)."""
         return run_mlp("decoder", LAYERS, weights, code)

@@ -16,6 +16,7 @@ from torch import Tensor
 from rep4ex_bench.methods.training.autoencoders.base import mean_square
 from rep4ex_bench.methods.training.autoencoders.mlp import BEND, LAYERS, MLPAutoencoder
 from rep4ex_bench.methods.training.layers import Weights, draw_mlp, run_mlp
+from rep4ex_bench.methods.training.side import Side
 
 _OBSERVATION_NOISE = 0.1
 _KL_WEIGHT = 2 * _OBSERVATION_NOISE**2
@@ -37,13 +38,17 @@ class VariationalAutoencoder(MLPAutoencoder):
         }
 
     def objective(
-        self, weights: Weights, rows: Tensor, noise: Tensor | None
+        self, weights: Weights, rows: Tensor, noise: Tensor | None, side: Side | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the negative evidence bound (B,), scaled, and the posterior's mean."""
-        mean = self.encode(weights, rows)
-        log_variance = _FIRST_LOG_VARIANCE + run_mlp("spread", LAYERS - 1, weights, rows)
+        mean = self.encode(weights, rows, side)
+        log_variance = self.log_variance(weights, rows, side)
         drawn = mean if noise is None else mean + torch.exp(log_variance / 2) * noise
-        errors = self.decode(weights, drawn) - rows
+        errors = self.decode(weights, drawn, side) - rows
         divergence = (mean.square() + log_variance.exp() - log_variance - 1) / 2
         kl = divergence.sum(dim=1).mean(dim=1)
         return mean_square(errors) + _KL_WEIGHT / self.m * kl, mean
+
+    def log_variance(self, weights: Weights, rows: Tensor, side: Side | None) -> Tensor:
+        """Return the logarithm of the posterior's variance (B, d, b)."""
+        return _FIRST_LOG_VARIANCE + run_mlp("spread", LAYERS - 1, weights, rows)

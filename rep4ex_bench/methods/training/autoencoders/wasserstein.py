@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rep4ex_bench.methods.training.autoencoders.mlp import MLPAutoencoder
 from rep4ex_bench.methods.training.layers import Weights
+from rep4ex_bench.methods.training.side import Side
 from rep4ex_kernels import mmd2
 
 _MMD_WEIGHT = 1.0
@@ -27,10 +28,10 @@ class WassersteinAutoencoder(MLPAutoencoder):
     noisy: ClassVar[bool] = True
 
     def objective(
-        self, weights: Weights, rows: Tensor, noise: Tensor | None
+        self, weights: Weights, rows: Tensor, noise: Tensor | None, side: Side | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return reconstruction plus weighted MMD, (B,), and the code."""
-        losses, code = super().objective(weights, rows, noise)
+        losses, code = super().objective(weights, rows, noise, side)
         if noise is None:
             return losses, code
         # sqrt(2 d) is the typical distance of two standard normal points

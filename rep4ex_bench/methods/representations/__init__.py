@@ -1,0 +1,1 @@
+"""Representations, one a file; the file has the name. What several share begins with "_"."""
