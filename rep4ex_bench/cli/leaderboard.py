@@ -14,7 +14,7 @@ import click
 
 from rep4ex_bench.leaderboard.attacks.gallery import run_gallery
 from rep4ex_bench.leaderboard.bundle import read_bundle, write_tar
-from rep4ex_bench.leaderboard.new import new_method
+from rep4ex_bench.new.package import new_method
 from rep4ex_bench.leaderboard.submit import submit
 from rep4ex_bench.leaderboard.verify import Verification, record, record_folder, verify
 

@@ -11,7 +11,7 @@ from rep4ex_bench.errors import BundleError, UnknownNameError, UsageError
 from rep4ex_bench.leaderboard.attacks.base import rehashed
 from rep4ex_bench.leaderboard.bundle import MANIFEST, read_bundle, write_bundle, write_tar
 from rep4ex_bench.leaderboard.manifest import canonical_json, read_manifest
-from rep4ex_bench.leaderboard.new import new_method
+from rep4ex_bench.new.package import new_method
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
 from rep4ex_bench.leaderboard.scoring import score_bundle
 from rep4ex_bench.leaderboard.source import collect_source

@@ -10,7 +10,7 @@ import pytest
 from rep4ex_bench.cli.main import main
 from rep4ex_bench.leaderboard.attacks.base import rehashed
 from rep4ex_bench.leaderboard.bundle import read_bundle, write_bundle
-from rep4ex_bench.leaderboard.new import new_method
+from rep4ex_bench.new.package import new_method
 from rep4ex_bench.records.records import read_records
 
 

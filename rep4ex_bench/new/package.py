@@ -52,7 +52,7 @@ def new_method(name: str, folder: Path) -> Path:
         "class_name": "".join(part.capitalize() for part in name.split("_")),
     }
     for source, place in _FILES.items():
-        resource = files("rep4ex_bench.leaderboard").joinpath("template", source)
+        resource = files("rep4ex_bench.new").joinpath("template", source)
         text = Template(resource.read_text(encoding="utf-8")).substitute(values)
         write_bytes(text.encode(), target / place.format(name=name))
     return target

@@ -1,0 +1,1 @@
+"""Packages to start from, one for each kind of component."""
