@@ -7,6 +7,9 @@ that path. Nothing here touches a global random state.
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -38,3 +41,22 @@ def torch_generator(seed: int, *component: str | int) -> torch.Generator:
     device.
     """
     return torch.Generator().manual_seed(derive_seed(seed, *component))
+
+
+@contextmanager
+def fenced_random_state(seed: int) -> Iterator[None]:
+    """Run a foreign package that draws from global random states: the same draws for the same seed.
+
+    The states of `random`, numpy and torch (every CUDA device included) are set from the seed, and
+    are afterwards what they were before.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            random.seed(derive_seed(seed, "random"))
+            np.random.seed(derive_seed(seed, "numpy") % 2**32)
+            torch.manual_seed(derive_seed(seed, "torch"))
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)

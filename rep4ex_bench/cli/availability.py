@@ -1,12 +1,13 @@
-"""What of the methods and contenders is installed, and how to get the rest."""
+"""What of the components is installed, and how to get the rest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from rep4ex_bench.errors import PluginError
 from rep4ex_bench.installed import missing_package
-from rep4ex_bench.registry import METHODS
+from rep4ex_bench.registry import METHODS, REPRESENTATIONS, SECOND_STAGES, Registry
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
 
 
@@ -24,33 +25,31 @@ class Availability:
         return not self.why_not
 
 
+_LISTINGS: dict[str, Registry[Any]] = {
+    "methods": METHODS,
+    "representations": REPRESENTATIONS,
+    "second_stages": SECOND_STAGES,
+    "kernel_implementations": KERNEL_IMPLEMENTATIONS,
+}
+
+
 def availabilities() -> dict[str, list[Availability]]:
-    """Return the state of every method and contender, under the names of their listings.
+    """Return the state of every component that may need packages, by the names of the listings.
 
     All of them are imported; one that cannot be hides no other.
     """
-    methods, contenders = METHODS.kind, KERNEL_IMPLEMENTATIONS.kind
     return {
-        "methods": [
-            Availability(methods, name, _method_is_missing(name)) for name in METHODS.names()
-        ],
-        "kernel_implementations": [
-            Availability(contenders, name, _contender_is_missing(name))
-            for name in KERNEL_IMPLEMENTATIONS.names()
-        ],
+        listing: [
+            Availability(registry.kind, name, _is_missing(registry, name))
+            for name in registry.names()
+        ]
+        for listing, registry in _LISTINGS.items()
     }
 
 
-def _method_is_missing(name: str) -> str:
+def _is_missing(registry: Registry[Any], name: str) -> str:
     try:
-        return missing_package(METHODS.get(name)) or ""
-    except PluginError as error:
-        return str(error)
-
-
-def _contender_is_missing(name: str) -> str:
-    try:
-        return missing_package(KERNEL_IMPLEMENTATIONS.get(name)) or ""
+        return missing_package(registry.get(name)) or ""
     except PluginError as error:
         return str(error)
 

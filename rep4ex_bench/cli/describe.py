@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
+from rep4ex_bench.component import Component
 from rep4ex_bench.errors import UnknownNameError
 from rep4ex_bench.installed import missing_package
-from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import METHODS, METRICS, SCENARIOS
+from rep4ex_bench.registry import (
+    METHODS,
+    METRICS,
+    REPRESENTATIONS,
+    SCENARIOS,
+    SECOND_STAGES,
+    Registry,
+)
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
 from rep4ex_bench.vocabulary import WORDS, check_words
 
+_REGISTRIES: tuple[Registry[Any], ...] = (
+    SCENARIOS,
+    METHODS,
+    REPRESENTATIONS,
+    SECOND_STAGES,
+    METRICS,
+    KERNEL_IMPLEMENTATIONS,
+)
+
 
 def list_components() -> dict[str, list[str]]:
-    """Return the names of all suites, scenarios, methods, metrics and kernel implementations."""
+    """Return the names of all suites, components and kernel implementations."""
     return {
         "suites": suite_names(),
         "scenarios": SCENARIOS.names(),
         "methods": METHODS.names(),
+        "representations": REPRESENTATIONS.names(),
+        "second_stages": SECOND_STAGES.names(),
         "metrics": METRICS.names(),
         "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
     }
@@ -36,14 +55,12 @@ def describe_component(name: str) -> str:
     parts: list[str] = []
     if name in suite_names() or name.endswith(".toml"):
         parts.append(_suite_text(load_suite(name)))
-    for registry in (SCENARIOS, METHODS, METRICS, KERNEL_IMPLEMENTATIONS):
+    for registry in _REGISTRIES:
         if name in registry.names():
             parts.append(_class_text(registry.kind, registry.get(name)))
     if not parts:
         known = [each for names in list_components().values() for each in names]
-        raise UnknownNameError(
-            "suite, scenario, method, metric or kernel implementation", name, known
-        )
+        raise UnknownNameError("suite or component", name, known)
     return "\n\n".join(parts)
 
 
@@ -77,9 +94,10 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
         lines.append(f"offers (with the defaults): {offered}")
     if issubclass(cls, Metric):
         lines.append(f"{cls.title}; {cls.better} is better")
-    if issubclass(cls, Method):
-        lines.append(f"needs: {_listed(check_words(f'method {cls.name!r}', 'needs', cls.needs))}")
-    if issubclass(cls, Method | KernelImplementation):
+    if issubclass(cls, Component):
+        words = check_words(f"{cls.kind} {cls.name!r}", "needs", cls.needs)
+        lines.append(f"needs: {_listed(words)}")
+    if issubclass(cls, Component | KernelImplementation):
         missing = missing_package(cls)
         state = "" if not cls.requires else f" ({missing or 'installed'})"
         lines.append(f"requires: {', '.join(cls.requires) or 'nothing else'}{state}")

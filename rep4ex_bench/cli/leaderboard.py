@@ -14,7 +14,6 @@ import click
 
 from rep4ex_bench.leaderboard.attacks.gallery import run_gallery
 from rep4ex_bench.leaderboard.bundle import read_bundle, write_tar
-from rep4ex_bench.new.package import new_method
 from rep4ex_bench.leaderboard.submit import submit
 from rep4ex_bench.leaderboard.verify import Verification, record, record_folder, verify
 
@@ -108,19 +107,6 @@ def attack_command(as_json: bool) -> None:
         caught = sum(attempt.outcome.caught for attempt in attempts)
         click.echo(f"{caught} of {len(attempts)} attacks were caught")
     sys.exit(0 if all(attempt.outcome.caught for attempt in attempts) else 1)
-
-
-@click.group(name="new")
-def new_group() -> None:
-    """Start something of your own."""
-
-
-@new_group.command(name="method")
-@click.argument("name")
-@click.option("--into", type=click.Path(path_type=Path), default=Path(), help="Parent folder.")
-def new_method_command(name: str, into: Path) -> None:
-    """Write a package with a working, tested method called NAME."""
-    click.echo(f"package: {new_method(name, into)}")
 
 
 def _text(found: Verification) -> str:

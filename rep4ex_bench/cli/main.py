@@ -20,10 +20,10 @@ from rep4ex_bench.cli.describe import describe_component, list_components
 from rep4ex_bench.cli.kernels_json import kernels_json
 from rep4ex_bench.cli.leaderboard import (
     attack_command,
-    new_group,
     submit_command,
     verify_command,
 )
+from rep4ex_bench.cli.new import new_command
 from rep4ex_bench.cli.own_data import DataOptions, chosen_suite, print_checks
 from rep4ex_bench.cli.progress import ProgressWatcher
 from rep4ex_bench.cli.site import leaderboard_group
@@ -285,7 +285,7 @@ def doctor(out: Path, as_json: bool) -> None:
     sys.exit(1 if problems(found) else 0)
 
 
-for command in (attack_command, leaderboard_group, new_group, submit_command, verify_command):
+for command in (attack_command, leaderboard_group, new_command, submit_command, verify_command):
     cli.add_command(command)
 
 

@@ -11,7 +11,6 @@ from rep4ex_bench.errors import BundleError, UnknownNameError, UsageError
 from rep4ex_bench.leaderboard.attacks.base import rehashed
 from rep4ex_bench.leaderboard.bundle import MANIFEST, read_bundle, write_bundle, write_tar
 from rep4ex_bench.leaderboard.manifest import canonical_json, read_manifest
-from rep4ex_bench.new.package import new_method
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
 from rep4ex_bench.leaderboard.scoring import score_bundle
 from rep4ex_bench.leaderboard.source import collect_source
@@ -162,27 +161,3 @@ def test_ranking_seeds_follow_from_hashes_and_beacon():
         ranking_seeds(digests, " short ", 1, 1)
     with pytest.raises(UsageError, match="at least one bundle"):
         ranking_seeds([], "beacon of later", 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("Bad", "small letters"),
-        ("1st", "small letters"),
-        ("a-b", "small letters"),
-        ("class", "small letters"),
-        ("../up", "small letters"),
-        ("pca", "is taken"),
-        ("json", "is taken"),
-    ],
-)
-def test_names_of_new_methods(tmp_path, name, message):
-    with pytest.raises(UsageError, match=message):
-        new_method(name, tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_there_is_left_alone(tmp_path):
-    (tmp_path / "mine").mkdir()
-    with pytest.raises(UsageError, match="is there already"):
-        new_method("mine", tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from rep4ex_bench.cli.main import main
 from rep4ex_bench.leaderboard.attacks.base import rehashed
 from rep4ex_bench.leaderboard.bundle import read_bundle, write_bundle
-from rep4ex_bench.new.package import new_method
+from rep4ex_bench.new.package import new_package
 from rep4ex_bench.records.records import read_records
 
 
@@ -106,7 +106,7 @@ def tamper_with_one_prediction(bundle):
 
 
 def test_a_package_from_the_template_is_tested_run_submitted_and_verified(tmp_path):
-    package = new_method("toy_template", tmp_path)
+    package = new_package("method", "toy_template", tmp_path)
     # as an installer lays it out
     metadata = tmp_path / "site" / "toy_template-0.1.0.dist-info"
     metadata.mkdir(parents=True)

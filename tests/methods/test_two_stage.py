@@ -29,7 +29,7 @@ name = "linear_action"
 parameters = {{ n = 200, outcome = "bump" }}
 [[methods]]
 name = "pca"
-parameters = {{ latent_dim = 2, second_stage = {stage} }}
+parameters = {{ latent_dim = 2, second_stage = {preset} }}
 [[methods]]
 name = "two_stage"
 [methods.parameters]
@@ -146,7 +146,7 @@ def test_parameters_survive_a_file_and_a_clone():
 def test_a_suite_runs_pairs_in_processes_of_their_own(tmp_path):
     # nothing in it is random: seeds come from the names of methods, which differ
     stage = '{ name = "splines", parameters = { rotations = 1 } }'
-    suite = parse_suite(SUITE.format(representation=SAME, stage=stage), "t")
+    suite = parse_suite(SUITE.format(representation=SAME, stage=stage, preset=stage), "t")
     records = run_suite(suite, tmp_path / "out", workers=1).records
     values = records.set_index(["metric", "method_label"])["value"]
     for metric in ("nmse_outside", "affine_r2"):
@@ -199,8 +199,9 @@ def test_a_suite_runs_pairs_in_processes_of_their_own(tmp_path):
     ],
 )  # fmt: skip
 def test_a_wrong_table_is_refused_before_anything_runs(representation, stage, kind, message):
+    text = SUITE.format(representation=representation, stage=stage, preset='"splines"')
     with pytest.raises(kind, match=message):
-        parse_suite(SUITE.format(representation=representation, stage=stage), "t")
+        parse_suite(text, "t")
 
 
 def test_presets_name_their_own_parameters():
@@ -291,7 +292,5 @@ def test_a_representation_without_a_code_is_told_so(task):
 
     with pytest.raises(PluginError, match="a representation must give a Code, got None"):
         TwoStage(Nothing(), "splines").fit(task.train)
-    with pytest.raises(
-        DataError, match=r"shape \(150, d\), got shape \(75, 2\)"
-    ):
+    with pytest.raises(DataError, match=r"shape \(150, d\), got shape \(75, 2\)"):
         TwoStage(Short(), "splines").fit(task.train)

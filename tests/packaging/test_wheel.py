@@ -57,8 +57,8 @@ def test_everything_ships(installed):
         "rep4ex_suites/smoke.toml",
         "rep4ex_bench/py.typed",
         "rep4ex_kernels/py.typed",
-        "rep4ex_bench/leaderboard/template/pyproject.toml.txt",
-        "rep4ex_bench/leaderboard/template/package/method.py.txt",
+        "rep4ex_bench/new/template/common/pyproject.toml.txt",
+        "rep4ex_bench/new/template/method/component.py.txt",
     ):
         assert (installed / name).exists(), name
     assert list((installed / "rep4ex_bench/boards/report/templates").iterdir())
