@@ -182,7 +182,9 @@ def _in_one_line(error: BaseException) -> str:
     return " ".join(legible(text).split())
 
 
-SCENARIOS: Registry[Scenario] = Registry("scenario", Scenario, "rep4ex_bench.scenarios")
+SCENARIOS: Registry[Scenario] = Registry(
+    "scenario", Scenario, "rep4ex_bench.scenarios", folder="rep4ex_bench.scenarios"
+)
 METHODS: Registry[Method] = Registry(
     "method", Method, "rep4ex_bench.methods", folder="rep4ex_bench.methods"
 )

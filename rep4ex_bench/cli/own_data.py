@@ -13,9 +13,9 @@ from rich.table import Table
 from rep4ex_bench.errors import PluginError, UsageError
 from rep4ex_bench.registry import METHODS
 from rep4ex_bench.running.suite import Suite, load_suite, parse_suite
-from rep4ex_bench.scenarios.own_data.checks import check_data
-from rep4ex_bench.scenarios.own_data.scenario import OwnData
-from rep4ex_bench.scenarios.own_data.table import file_hash
+from rep4ex_bench.scenarios._data_checks import check_data
+from rep4ex_bench.scenarios._own_data.table import file_hash
+from rep4ex_bench.scenarios.own_data import OwnData
 
 _SEEDS = 5
 

@@ -18,10 +18,10 @@ import torch
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.oracle import LinearOracle
 from rep4ex_bench.scenario import Queries, Task, Truth
-from rep4ex_bench.scenarios.monte_carlo import DRAWS, monte_carlo_truth
-from rep4ex_bench.scenarios.noise import confounded_noise
-from rep4ex_bench.scenarios.outcome_functions import OutcomeFunction
-from rep4ex_bench.scenarios.query_grid import box_queries
+from rep4ex_bench.scenarios._monte_carlo import DRAWS, monte_carlo_truth
+from rep4ex_bench.scenarios._noise import confounded_noise
+from rep4ex_bench.scenarios._outcome_functions import OutcomeFunction
+from rep4ex_bench.scenarios._query_grid import box_queries
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 Draw = Callable[[int, int], FloatArray]  # (rows, seed) -> (rows, columns)

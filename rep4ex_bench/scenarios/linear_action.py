@@ -3,7 +3,7 @@
     A ~ Unif[-1, 1]^k,  V ~ N(0, S),  Z = alpha M0 A + V,  X = g0(Z)
     Y = l(Z) + U,  U = c gamma' V / sd(gamma' V) + noise eps
 
-S has unit variances and random correlations, cond(M0) <= 2, g0 is injective (`mixing.py`).
+S has unit variances and random correlations, cond(M0) <= 2, g0 is injective (`_mixing.py`).
 Source: Rep4Ex (arXiv 2310.04295), Sections 2 and 6; the draws are our own choice.
 """
 
@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rep4ex_bench.scenario import Description, Scenario, Task
+from rep4ex_bench.scenarios._mixing import KINDS, matrix_with_condition, random_mixing
+from rep4ex_bench.scenarios._noise import random_correlation
+from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
-from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
-from rep4ex_bench.scenarios.noise import random_correlation
-from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 _ACTION_CONDITION = 2.0
@@ -32,7 +32,7 @@ class LinearAction(Scenario):
         alpha: intervention strength; M0 has geometric scale 1.
         confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
-        outcome: "softplus", "bump" or "interaction" (d >= 2); see `outcome_functions.py`.
+        outcome: "softplus", "bump" or "interaction" (d >= 2); see `_outcome_functions.py`.
         layers: nonlinear layers of the mixing.
         slope: smallest slope of its activation, in (0, 1].
         mixing: "leaky_relu", "smooth" or "linear".

@@ -4,7 +4,7 @@
     Y = l(Z) + U,  U = c gamma' V / sd(gamma' V) + noise eps
 
 Z is the position of the crop (centre of the photo = 0; down, right) and X are the 16 x 16 grey
-values seen in it (`crop_mixing.py`). cond(M0) <= 2. The rest is as in `linear_action.py`.
+values seen in it (`_crop_mixing.py`). cond(M0) <= 2. The rest is as in `linear_action.py`.
 
 V is N(0, S), S with unit variances and a random correlation, conditioned on V' S^-1 V <= 4^2: a
 crop must not leave the photo. That gives up the full support of V, which identification outside
@@ -21,12 +21,12 @@ import numpy as np
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.scenario import Description, Scenario, Task
+from rep4ex_bench.scenarios._crop_mixing import PHOTOS, SAMPLES, CropMixing, grey_photo
+from rep4ex_bench.scenarios._mixing import matrix_with_condition
+from rep4ex_bench.scenarios._noise import random_correlation
+from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
+from rep4ex_bench.scenarios._query_grid import DISTANCES
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
-from rep4ex_bench.scenarios.crop_mixing import PHOTOS, SAMPLES, CropMixing, grey_photo
-from rep4ex_bench.scenarios.mixing import matrix_with_condition
-from rep4ex_bench.scenarios.noise import random_correlation
-from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS
-from rep4ex_bench.scenarios.query_grid import DISTANCES
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 _ACTION_CONDITION = 2.0
@@ -53,7 +53,7 @@ class PhotoCrop(Scenario):
         alpha: intervention strength; M0 has geometric scale 1.
         confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
-        outcome: "softplus", "bump" or "interaction"; see `outcome_functions.py`.
+        outcome: "softplus", "bump" or "interaction"; see `_outcome_functions.py`.
         photo: "china" or "flower".
         crop: side of the crop (pixels), 32 to 256; from about 192 on the position is nearly linear
             in the features.

@@ -14,7 +14,7 @@ from scipy import integrate, stats
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import ParameterError
 from rep4ex_bench.registry import get_scenario
-from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS, Interaction, Softplus
+from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS, Interaction, Softplus
 
 
 def _function(name: str, d: int, seed: int = 0) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.scenarios.mixing import KINDS, Mixing, matrix_with_condition, random_mixing
+from rep4ex_bench.scenarios._mixing import KINDS, Mixing, matrix_with_condition, random_mixing
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (10, 2), (2, 10), (1, 1), (7, 7)])

@@ -18,7 +18,7 @@ from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError, ParameterError
 from rep4ex_bench.registry import get_scenario
 from rep4ex_bench.scenario import Task
-from rep4ex_bench.scenarios.crop_mixing import PHOTOS, CropMixing, grey_photo
+from rep4ex_bench.scenarios._crop_mixing import PHOTOS, CropMixing, grey_photo
 
 HEIGHT, WIDTH = 427, 640
 DEFAULTS = get_scenario("photo_crop").get_params()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rep4ex_bench.errors import DataError, UnknownNameError
-from rep4ex_bench.scenarios.own_data.hold_out import held_out_rows
+from rep4ex_bench.scenarios._own_data.hold_out import held_out_rows
 
 ACTIONS = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 2)), columns=["a1", "dose mg"])
 

@@ -7,10 +7,10 @@ from scipy.spatial import ConvexHull
 
 from rep4ex_bench.errors import DataError, ParameterError, UnknownNameError
 from rep4ex_bench.registry import get_scenario
-from rep4ex_bench.scenarios.own_data.checks import check_data
-from rep4ex_bench.scenarios.own_data.observed_truth import observed_truth
-from rep4ex_bench.scenarios.own_data.support import distances_from_support
-from rep4ex_bench.scenarios.own_data.table import file_hash, read_table
+from rep4ex_bench.scenarios._data_checks import check_data
+from rep4ex_bench.scenarios._own_data.observed_truth import observed_truth
+from rep4ex_bench.scenarios._own_data.support import distances_from_support
+from rep4ex_bench.scenarios._own_data.table import file_hash, read_table
 
 EFFECT = np.array([[1.0, 0.4], [-0.3, 1.0]])
 

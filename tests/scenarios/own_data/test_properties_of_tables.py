@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from rep4ex_bench import TrainingData
 from rep4ex_bench.errors import DataError, Rep4ExBenchError
 from rep4ex_bench.registry import get_scenario
-from rep4ex_bench.scenarios.own_data.table import file_hash
+from rep4ex_bench.scenarios._own_data.table import file_hash
 
 DTYPES = st.sampled_from(["f8", "f4", "i8", "u1", "?", "c8", "U3", "S2", "O", "M8[s]"])
 any_array = DTYPES.flatmap(

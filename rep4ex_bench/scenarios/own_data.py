@@ -19,11 +19,11 @@ import torch
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.scenario import Description, Queries, Scenario, Task, Truth
-from rep4ex_bench.scenarios.own_data.columns import Roles, assign_roles, numbers
-from rep4ex_bench.scenarios.own_data.hold_out import Mask, held_out_rows
-from rep4ex_bench.scenarios.own_data.observed_truth import ObservedTruth, observed_truth
-from rep4ex_bench.scenarios.own_data.support import distances_from_support
-from rep4ex_bench.scenarios.own_data.table import file_hash, read_table
+from rep4ex_bench.scenarios._own_data.columns import Roles, assign_roles, numbers
+from rep4ex_bench.scenarios._own_data.hold_out import Mask, held_out_rows
+from rep4ex_bench.scenarios._own_data.observed_truth import ObservedTruth, observed_truth
+from rep4ex_bench.scenarios._own_data.support import distances_from_support
+from rep4ex_bench.scenarios._own_data.table import file_hash, read_table
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 

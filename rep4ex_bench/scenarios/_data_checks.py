@@ -17,7 +17,7 @@ from scipy import stats
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.latent_dimension import estimate_latent_dim
-from rep4ex_bench.scenarios.own_data.scenario import Observations, OwnData
+from rep4ex_bench.scenarios.own_data import Observations, OwnData
 
 Verdict = Literal["seen", "doubtful", "cannot be checked"]
 _LEVEL = 0.01
