@@ -71,20 +71,39 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("fault", EXPECTED)
-def test_a_fault_is_one_failed_record(tmp_path, monkeypatch, fault):
-    monkeypatch.setenv("MARK_OF_THIS_TEST", str(tmp_path))
-    status, message = EXPECTED[fault]
-    seconds = 6 if status == "timeout" else 60
-    suite = suite_with(fault, "nothing", seconds=seconds)
-    run = run_suite(suite, tmp_path / "out", workers=1)
-    records = run.records.set_index("method_label")
-    assert set(records.loc[[fault], "status"]) - {"skipped"} == {status}
-    assert message in records.loc[[fault], "error"].iloc[0]
-    for honest in ("ols_on_actions", "nothing"):
-        assert set(records.loc[[honest], "status"]) <= {"ok", "skipped"}
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Records of all faults beside two honest methods; those that no limit but time ends apart."""
+    folder = tmp_path_factory.mktemp("faults")
+    ended_by_time = [fault for fault, (status, _) in EXPECTED.items() if status == "timeout"]
+    others = [fault for fault in EXPECTED if fault not in ended_by_time]
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(METHODS, "_registered", {"faulty": Faulty})
+        patch.setenv("MARK_OF_THESE_TESTS", str(folder))
+        for name, faults, seconds in (("time", ended_by_time, 6), ("others", others, 60)):
+            suite = suite_with(*faults, "nothing", seconds=seconds)
+            run = run_suite(suite, folder / name, workers=2)
+            found[name] = run.records.set_index("method_label")
     time.sleep(0.1)  # the worker itself ends with its runner
-    assert not [p for p in psutil.process_iter() if has_mark(p, str(tmp_path))]
+    left = [process for process in psutil.process_iter() if has_mark(process, str(folder))]
+    return found, left
+
+
+@pytest.mark.parametrize("fault", EXPECTED)
+def test_a_fault_is_one_failed_record(records, fault):
+    status, message = EXPECTED[fault]
+    own = records[0]["time" if status == "timeout" else "others"].loc[[fault]]
+    assert set(own["status"]) - {"skipped"} == {status}
+    assert message in own["error"].iloc[0]
+
+
+def test_what_ran_beside_the_faults_has_its_numbers_and_nothing_is_left(records):
+    found, left = records
+    for run in found.values():
+        for honest in ("ols_on_actions", "nothing"):
+            assert set(run.loc[[honest], "status"]) <= {"ok", "skipped"}
+    assert left == []
 
 
 def has_mark(process, mark):
