@@ -25,13 +25,26 @@ from losing import LosesItsMachine, Waits
 from tiny import tiny_suite, with_method
 
 SUITE = tiny_suite(seeds=3, timeout_seconds=60)
+RAISES = SUITE + with_method("waits", how="raises")
+IN_TURN = SUITE.split("[[methods]]", maxsplit=1)[0] + with_method("waits", how="in turn")
 
 
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch):
-    monkeypatch.setattr(METHODS, "_registered", {})
-    METHODS.register(LosesItsMachine)
-    METHODS.register(Waits)
+@pytest.fixture(autouse=True, scope="module")
+def _registered():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(METHODS, "_registered", {})
+        METHODS.register(LosesItsMachine)
+        METHODS.register(Waits)
+        yield
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, _registered):
+    """Records of one local worker, by the suite's text."""
+    return {
+        text: run_suite(parse_suite(text, "t"), tmp_path_factory.mktemp("one"), workers=1).records
+        for text in (RAISES, IN_TURN)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +105,12 @@ class Watcher:
         self.finished_cells.append((cell.key, status))
 
 
-def test_same_numbers_whatever_the_executor_and_failures_alone(executor, tmp_path):
-    suite = parse_suite(SUITE + with_method("waits", how="raises"), "t")
-    reference = run_suite(suite, tmp_path / "reference", workers=1)
+def test_same_numbers_whatever_the_executor_and_failures_alone(executor, reference, tmp_path):
+    suite = parse_suite(RAISES, "t")
     watcher = Watcher()
     run = run_suite(suite, tmp_path / "out", executor=executor, workers=2, watcher=watcher)
     assert (run.cells, run.failed) == (9, 3)
-    pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
+    pd.testing.assert_frame_equal(numbers(run.records), numbers(reference[RAISES]))
     assert sorted(watcher.started_cells) == sorted(key for key, _ in watcher.finished_cells)
     assert len(watcher.started_cells) == watcher.total == 9
     assert sum(status == "failed" for _, status in watcher.finished_cells) == 3
@@ -106,16 +118,14 @@ def test_same_numbers_whatever_the_executor_and_failures_alone(executor, tmp_pat
     assert again.reused == 9
 
 
-def test_order_of_arrival_changes_nothing(executor, tmp_path):
+def test_order_of_arrival_changes_nothing(executor, reference, tmp_path):
     """The first cells take longest, so that they come last."""
-    slow = with_method("waits", how="in turn")
-    suite = parse_suite(SUITE.split("[[methods]]", maxsplit=1)[0] + slow, "t")
+    suite = parse_suite(IN_TURN, "t")
     arrived = Watcher()
     run = run_suite(suite, tmp_path / "a", executor=executor, workers=2, watcher=arrived)
-    reference = run_suite(suite, tmp_path / "b", workers=1)
     planned = [cell.key for cell in suite.cells()]
     assert [key for key, _ in arrived.finished_cells] != planned
-    pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
+    pd.testing.assert_frame_equal(numbers(run.records), numbers(reference[IN_TURN]))
     assert list(run.records["cell_key"].unique()) == planned
 
 
