@@ -17,6 +17,7 @@ from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_m
 from rep4ex_bench.scenarios.noise import random_correlation
 from rep4ex_bench.scenarios.outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.vocabulary import ASSUMPTIONS
 
 _ACTION_CONDITION = 2.0
 
@@ -86,6 +87,12 @@ class LinearAction(Scenario):
         self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
         if self.outcome == "interaction" and self.d == 1:
             self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """All of them, but for M0: it is of rank min(d, k), and 0 without strength."""
+        lost = set() if self.k >= self.d and self.alpha > 0 else {"full_row_rank"}
+        return frozenset(ASSUMPTIONS) - lost
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""
