@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from rep4ex_bench.controls import Controls, check_controls
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.oracle import Oracle
@@ -133,12 +134,15 @@ class Scenario(Parameterised, ABC):
 
     @classmethod
     def check_declarations(cls) -> None:
-        """Raise `PluginError` if words are a class attribute and not what they must be."""
+        """Raise `PluginError` if words or controls are class attributes and not what they must."""
         owner = f"scenario {cls.name or cls.__qualname__!r}"
         for attribute, vocabulary in (("offers", WORDS), ("assumptions", ASSUMPTIONS)):
             words: object = getattr(cls, attribute)
             if not hasattr(words, "__get__"):  # a property says it of an instance only
                 check_words(owner, attribute, words, vocabulary)
+        controls: object = cls.controls
+        if not hasattr(controls, "__get__"):
+            check_controls(owner, controls)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -157,6 +161,15 @@ class Scenario(Parameterised, ABC):
         """
         return frozenset()
 
+    @property
+    def controls(self) -> Controls | None:
+        """Who must be able to solve its tasks, and who must not; may depend on parameters.
+
+        None where nobody is known who must. A class attribute in its place does where it does not
+        depend on parameters.
+        """
+        return Controls() if "linear_oracle" in self.offers else None
+
     def description(self) -> Description:
         """Return what is known of its tasks without sampling one.
 
@@ -173,6 +186,10 @@ class Scenario(Parameterised, ABC):
         """Return `assumptions`; raises `PluginError` for a word that is none of them."""
         owner = f"scenario {self.name or type(self).__name__!r}"
         return check_words(owner, "assumptions", self.assumptions, ASSUMPTIONS)
+
+    def checked_controls(self) -> Controls | None:
+        """Return `controls`; raises `PluginError` for anything but `Controls` or None."""
+        return check_controls(f"scenario {self.name or type(self).__name__!r}", self.controls)
 
     @abstractmethod
     def sample(self, seed: int) -> Task:

@@ -8,7 +8,6 @@ by `Method.unsupported`. Assumptions are those of the identification theorem (Re
 from __future__ import annotations
 
 import difflib
-
 from collections.abc import Iterable, Mapping
 
 from rep4ex_bench.errors import PluginError

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rep4ex_bench.controls import Controls
 from rep4ex_bench.scenario import Description, Scenario, Task
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
 from rep4ex_bench.scenarios.mixing import KINDS, matrix_with_condition, random_mixing
@@ -93,6 +94,11 @@ class LinearAction(Scenario):
         """All of them, but for M0: it is of rank min(d, k), and 0 without strength."""
         lost = set() if self.k >= self.d and self.alpha > 0 else {"full_row_rank"}
         return frozenset(ASSUMPTIONS) - lost
+
+    @property
+    def controls(self) -> Controls:
+        """Oracles, with the bound of the outcome function."""
+        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""

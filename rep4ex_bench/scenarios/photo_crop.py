@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rep4ex_bench.controls import Controls
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.scenario import Description, Scenario, Task
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
@@ -105,6 +106,11 @@ class PhotoCrop(Scenario):
         """All but the full support of V, which is truncated; without strength M0 is 0."""
         lost = {"full_support"} if self.alpha > 0 else {"full_support", "full_row_rank"}
         return frozenset(ASSUMPTIONS) - lost
+
+    @property
+    def controls(self) -> Controls:
+        """Oracles, with the bound of the outcome function."""
+        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which do not depend on parameters, and n."""
