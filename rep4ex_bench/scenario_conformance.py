@@ -4,15 +4,17 @@
     task = scenario.sample(0)
     for check in SCENARIO_CHECKS:
         check(scenario, task)
+    check_controls(scenario)
 
 There is one check for each word of `vocabulary.ASSUMPTIONS`. It looks only where the word is
 declared and the task's oracle can tell, and raises `ConformanceError`, which says what was expected
 and what came. A check that passes has found no counterexample among what was drawn: it is no proof.
+`check_controls` fits methods, on three seeds: give it a scenario with few rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import stats
@@ -22,6 +24,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import ConformanceError
+from rep4ex_bench.hardness import judge
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
 from rep4ex_bench.scenario import Scenario, Task
@@ -170,6 +173,21 @@ def check_known_dimension(scenario: Scenario, task: Task) -> None:
     _require(told is not None, "known_dimension: train.latent_dim must be d, got None")
     d = told if oracle is None else oracle.latents.shape[1]
     _require(told == d, f"known_dimension: train.latent_dim must be {d}, got {told}")
+
+
+def check_controls(scenario: Scenario, seeds: Sequence[int] = (0, 1, 2)) -> None:
+    """Check that a positive control reaches the bound on every seed, a negative one on few.
+
+    A scenario without controls claims nothing.
+    """
+    if scenario.checked_controls() is None:
+        return
+    found = judge(scenario, seeds)
+    _require(
+        bool(found.solved) and not found.easy,
+        "controls: a positive control must reach the bound on every seed, and no negative one on "
+        f"most of them; got {found.text}",
+    )
 
 
 SCENARIO_CHECKS: tuple[ScenarioCheck, ...] = (

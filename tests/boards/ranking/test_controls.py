@@ -72,7 +72,7 @@ def test_its_numbers_are_shown_and_marked(records):
     lines = "\n".join(line.rstrip() for line in text.getvalue().splitlines())
     x, y = lines.split("y  [synthetic]")
     assert x.startswith("x  [synthetic]\nbreaks: nothing; unsolved\n")
-    assert "1.1 " in x
+    assert " 1.10 " in x
     assert "breaks: nothing; solved" in y
     assert "it ranks nobody" in y  # at the foot
 
