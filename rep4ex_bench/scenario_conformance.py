@@ -156,8 +156,10 @@ def check_full_row_rank(scenario: Scenario, task: Task) -> None:
     oracle = _oracle(scenario, task, "full_row_rank")
     if oracle is None:
         return
-    linear = isinstance(oracle, LinearOracle)
-    effect = oracle.action_effect if linear else _action_effect(task, oracle)[0]
+    if isinstance(oracle, LinearOracle):
+        effect = oracle.action_effect
+    else:
+        effect, _ = _action_effect(task, oracle)
     _require(
         _of_full_rank(effect),
         f"full_row_rank: the effect of the actions must have rank {len(effect)}, "

@@ -54,7 +54,8 @@ def controls_command(suite: str, scenarios: tuple[str, ...], seeds: int, out: Pa
 def _print(label: str, found: Judgement, console: Console) -> None:
     title = Text(label, style="bold")
     title.append(f"\n{found.text}", style="bold red" if found.solved is False else "not bold")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    console.print(title, soft_wrap=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found.seeds:

@@ -149,7 +149,7 @@ def test_a_scenario_that_its_oracles_cannot_solve_is_caught():
 
 
 def test_a_scenario_that_actions_alone_solve_is_caught():
-    with pytest.raises(ConformanceError, match="got solved, easy: .* negative one on 3"):
+    with pytest.raises(ConformanceError, match=r"got solved, easy: .* negative one on 3"):
         check_controls(quick(bound=5.0, outcome="bump"))
 
 
