@@ -2,11 +2,13 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from rep4ex_bench.boards.ranking import leaderboard, rank
 from rep4ex_bench.boards.report import render_report
 from rep4ex_bench.boards.report.appearance import appearances
+from rep4ex_bench.boards.report.claims import Claim
 from rep4ex_bench.boards.report.tables import boards
 
 CONTROL = "oracle_control_function"  # its label in the made-up run
@@ -48,3 +50,21 @@ def test_the_page_marks_it_and_says_why(run, unsolved):
     clean = render_report(run.records, run.predictions, "t")
     assert "unsolved</span>" not in clean
     assert clean.count("Controls not run.") == 2
+
+
+def test_a_claim_about_it_is_marked():
+    claim = Claim("x", "It follows.", False, "9")
+    assert claim.marked(["x"]) == Claim("x (unsolved)", "It follows.", False, "9")
+    assert claim.marked(["y"]) == claim
+
+
+def test_claims_of_a_paper_suite_are_marked_on_the_page(run, unsolved):
+    records = unsolved.assign(suite="paper_extrapolation_1d")
+    regression = records[records["method_label"] == "constant_mean"].assign(
+        method_label="mlp_on_actions", role="method"
+    )
+    regression["cell_key"] = "mlp" + regression["cell_key"]
+    records = pd.concat([records, regression], ignore_index=True)
+    page = render_report(records, run.predictions, "t")
+    label = records["scenario_label"].iloc[0]
+    assert page.count(f"<td>{label} (unsolved)</td>") == 3
