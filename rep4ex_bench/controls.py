@@ -46,7 +46,8 @@ class Controls:
         negative: methods that do not.
 
     Raises:
-        PluginError: a bound that is no finite number above 0, or no positive control.
+        PluginError: a bound that is no finite number above 0, no positive control, or a method that
+            is named twice.
     """
 
     bound: float = DEFAULT_BOUND
@@ -63,6 +64,11 @@ class Controls:
         if not self.positive:
             raise PluginError(
                 "controls need a positive control, got none: name one, or let `controls` be None"
+            )
+        names = [control.name for control in (*self.positive, *self.negative)]
+        if len(set(names)) < len(names):
+            raise PluginError(
+                f"controls must be different methods, got {', '.join(names)}: name each once"
             )
 
 

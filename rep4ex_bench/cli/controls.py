@@ -24,10 +24,7 @@ from rep4ex_bench.files import write_bytes
 from rep4ex_bench.hardness import Judgement, judge
 from rep4ex_bench.running.suite import load_suite
 
-_HEADINGS = (
-    *("seed", "best\noracle", "best on\nA alone", "Z on X\nlinear", "Z on X\nquadratic"),
-    *("Z on A", "U on V"),
-)
+_EXPLAINED = ("R², Z on X\nlinear", "R², Z on X\nquadratic", "R²\nZ on A", "R²\nU on V")
 
 
 @click.command(name="controls")
@@ -56,11 +53,12 @@ def _print(label: str, found: Judgement, console: Console) -> None:
     title.append(f"\n{found.text}", style="bold red" if found.solved is False else "not bold")
     console.print(title, soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in _HEADINGS:
+    names = list(found.seeds[0].negative)
+    for heading in ("seed", "best\npositive", *names, *_EXPLAINED):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found.seeds:
-        numbers = [one.best_positive, one.best_negative, one.linear_r2, one.quadratic_r2]
-        numbers += [one.actions_r2, one.confounding]
+        numbers = [one.best_positive, *(one.negative[name] for name in names)]
+        numbers += [one.linear_r2, one.quadratic_r2, one.actions_r2, one.confounding]
         table.add_row(str(one.seed), *map(shown, numbers))
     console.print(table)
 

@@ -129,6 +129,7 @@ def test_the_command_says_what_is_unsolved(suite, tmp_path):
     assert "unsolved: nmse_outside 0.25 is reached by the best positive control on 0 of 1" in (
         called.output
     )
+    assert "mlp_on_actions" in called.output
     numbers = json.loads(out.read_text())
     assert [(one["solved"], one["bound"]) for one in numbers.values()] == [
         (True, 0.1),
@@ -173,6 +174,8 @@ def test_controls_are_checked_where_they_are_declared(monkeypatch):
     monkeypatch.setattr(SCENARIOS, "_registered", {})
     with pytest.raises(PluginError, match="got none: name one"):
         Controls(0.1, positive=())
+    with pytest.raises(PluginError, match="got ols_on_actions, ols_on_actions: name each once"):
+        Controls(0.1, positive=OLS, negative=OLS)
     wrong = type("Wrong", (Quick,), {"name": "wrong", "controls": 0.1})
     with pytest.raises(PluginError, match=r"scenario 'wrong': `controls` must be .*got 0\.1"):
         SCENARIOS.register(wrong)
