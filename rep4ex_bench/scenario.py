@@ -15,11 +15,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from rep4ex_bench.controls import Controls, check_controls
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.vocabulary import check_words
+from rep4ex_bench.vocabulary import ASSUMPTIONS, WORDS, check_words
 
 TruthSource = Literal["closed form", "Monte Carlo", "held-out rows"]
 
@@ -133,10 +134,15 @@ class Scenario(Parameterised, ABC):
 
     @classmethod
     def check_declarations(cls) -> None:
-        """Raise `PluginError` if `offers` is a class attribute and not what it must be."""
-        offers: object = cls.offers
-        if not hasattr(offers, "__get__"):  # a property says it of an instance only
-            check_words(f"scenario {cls.name or cls.__qualname__!r}", "offers", offers)
+        """Raise `PluginError` if words or controls are class attributes and not what they must."""
+        owner = f"scenario {cls.name or cls.__qualname__!r}"
+        for attribute, vocabulary in (("offers", WORDS), ("assumptions", ASSUMPTIONS)):
+            words: object = getattr(cls, attribute)
+            if not hasattr(words, "__get__"):  # a property says it of an instance only
+                check_words(owner, attribute, words, vocabulary)
+        controls: object = cls.controls
+        if not hasattr(controls, "__get__"):
+            check_controls(owner, controls)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -145,6 +151,24 @@ class Scenario(Parameterised, ABC):
         A class attribute in its place does where it does not.
         """
         return frozenset({"features", "oracle", "linear_oracle"})
+
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """The words of `vocabulary.ASSUMPTIONS` that its tasks keep; may depend on parameters.
+
+        The empty set claims nothing: nobody knows which of them hold. A class attribute in its
+        place does where it does not depend on parameters.
+        """
+        return frozenset()
+
+    @property
+    def controls(self) -> Controls | None:
+        """Who must be able to solve its tasks, and who must not; may depend on parameters.
+
+        None where nobody is known who must. A class attribute in its place does where it does not
+        depend on parameters.
+        """
+        return Controls() if "linear_oracle" in self.offers else None
 
     def description(self) -> Description:
         """Return what is known of its tasks without sampling one.
@@ -157,6 +181,15 @@ class Scenario(Parameterised, ABC):
     def checked_offers(self) -> frozenset[str]:
         """Return `offers`; raises `PluginError` for a word that the vocabulary does not have."""
         return check_words(f"scenario {self.name or type(self).__name__!r}", "offers", self.offers)
+
+    def checked_assumptions(self) -> frozenset[str]:
+        """Return `assumptions`; raises `PluginError` for a word that is none of them."""
+        owner = f"scenario {self.name or type(self).__name__!r}"
+        return check_words(owner, "assumptions", self.assumptions, ASSUMPTIONS)
+
+    def checked_controls(self) -> Controls | None:
+        """Return `controls`; raises `PluginError` for anything but `Controls` or None."""
+        return check_controls(f"scenario {self.name or type(self).__name__!r}", self.controls)
 
     @abstractmethod
     def sample(self, seed: int) -> Task:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from rep4ex_bench.component import Component
-from rep4ex_bench.errors import UnknownNameError
+from rep4ex_bench.errors import PluginError, UnknownNameError
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
@@ -21,7 +22,7 @@ from rep4ex_bench.registry import (
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
-from rep4ex_bench.vocabulary import WORDS, check_words
+from rep4ex_bench.vocabulary import ASSUMPTIONS, WORDS, breaks_text, check_words
 
 _REGISTRIES: tuple[Registry[Any], ...] = (
     SCENARIOS,
@@ -90,8 +91,7 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     if issubclass(cls, Scenario):
         given = inspect.signature(cls).parameters.values()
         known = all(parameter.default is not parameter.empty for parameter in given)
-        offered = _listed(cls().checked_offers()) if known else "depends on parameters"
-        lines.append(f"offers (with the defaults): {offered}")
+        lines += _of_defaults(cls()) if known else ["offers, assumptions: depend on parameters"]
     if issubclass(cls, Metric):
         lines.append(f"{cls.title}; {cls.better} is better")
     if issubclass(cls, Component):
@@ -104,5 +104,31 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     return lines
 
 
-def _listed(words: frozenset[str]) -> str:
-    return "; ".join(f"{word} ({WORDS[word]})" for word in WORDS if word in words) or "nothing"
+def _of_defaults(scenario: Scenario) -> list[str]:
+    """Return what a scenario with its defaults offers, keeps and breaks, and its bound."""
+    kept, controls = scenario.checked_assumptions(), scenario.checked_controls()
+    return [
+        f"offers (with the defaults): {_listed(scenario.checked_offers())}",
+        f"keeps: {_listed(kept, ASSUMPTIONS)}",
+        breaks_text(kept),
+        "no controls"
+        if controls is None
+        else f"controls: {', '.join(one.name for one in controls.positive)} must reach an "
+        f"nmse_outside of {controls.bound:g}",
+    ]
+
+
+def breaks() -> dict[str, str]:
+    """Return which assumptions every scenario breaks with its defaults, in words."""
+    found = {}
+    for name in SCENARIOS.names():
+        try:
+            found[name] = breaks_text(SCENARIOS.get(name)().checked_assumptions())
+        except (PluginError, TypeError) as error:  # TypeError: a parameter without default
+            found[name] = str(error) if isinstance(error, PluginError) else "depends on parameters"
+    return found
+
+
+def _listed(words: frozenset[str], vocabulary: Mapping[str, str] = WORDS) -> str:
+    found = [f"{word} ({meaning})" for word, meaning in vocabulary.items() if word in words]
+    return "; ".join(found) or "nothing"

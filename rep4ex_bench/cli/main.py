@@ -16,7 +16,8 @@ from rich.console import Console
 from rep4ex_bench.boards.speed.page import write_speed_board
 from rep4ex_bench.cli.availability import availabilities, availability_json, availability_text
 from rep4ex_bench.cli.comparison import print_comparison
-from rep4ex_bench.cli.describe import describe_component, list_components
+from rep4ex_bench.cli.controls import controls_command
+from rep4ex_bench.cli.describe import breaks, describe_component, list_components
 from rep4ex_bench.cli.kernels_json import kernels_json
 from rep4ex_bench.cli.leaderboard import (
     attack_command,
@@ -50,13 +51,16 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios, methods, metrics, kernel implementations; say what is installed."""
+    """List what there is, what is installed, and which assumptions scenarios break."""
     found, here = list_components(), availabilities()
     if as_json:
-        click.echo(json.dumps(found | {"availability": availability_json(here)}, indent=2))
+        more = {"availability": availability_json(here), "assumptions": breaks()}
+        click.echo(json.dumps(found | more, indent=2))
         return
     for kind, names in found.items():
         click.echo(f"{kind}: {', '.join(names)}")
+    for name, text in breaks().items():
+        click.echo(f"scenario {name}: {text}")
     click.echo(availability_text(here))
 
 
@@ -285,7 +289,14 @@ def doctor(out: Path, as_json: bool) -> None:
     sys.exit(1 if problems(found) else 0)
 
 
-for command in (attack_command, leaderboard_group, new_command, submit_command, verify_command):
+for command in (
+    attack_command,
+    controls_command,
+    leaderboard_group,
+    new_command,
+    submit_command,
+    verify_command,
+):
     cli.add_command(command)
 
 

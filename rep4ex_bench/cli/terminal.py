@@ -44,7 +44,7 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
     headings += ["fit\nseconds", "beats OLS\nup to"]
     wide = console.width >= _WIDE
     for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
-        title = Text(f"{scenario}  [{rows['data_label'].iloc[0]}]", style="bold")
+        title = _title(str(scenario), rows.iloc[0])
         padding = (0, 1) if wide else (0, 1, 0, 0)
         table = Table(
             title=title, title_justify="left", box=SIMPLE_HEAD, padding=padding, pad_edge=False
@@ -68,6 +68,14 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         "of its kind is both more accurate and cheaper.",
         highlight=False,
     )
+
+
+def _title(scenario: str, first: pd.Series) -> Text:
+    """Return what stands above a table: scenario, data, what it breaks, state of its controls."""
+    title = Text(f"{scenario}  [{first['data_label']}]", style="bold")
+    title.append(f"\n{first['breaks']}; ", style="not bold")
+    wrong = first["controls"] == "unsolved"
+    return title.append(first["controls"], style="bold red" if wrong else "not bold")
 
 
 def _cells(row: pd.Series, wide: bool) -> list[Text]:

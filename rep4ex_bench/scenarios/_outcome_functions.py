@@ -12,17 +12,25 @@ z, which forces p and q to be parallel.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
 
+from rep4ex_bench.controls import DEFAULT_BOUND
 from rep4ex_bench.data import FloatArray
 
 _BUMP_WIDTH = 2.0
 
 
 class OutcomeFunction(ABC):
-    """A function of the latents with random weights."""
+    """A function of the latents with random weights.
+
+    Class attributes:
+        bound: nmse_outside that oracles must reach on every seed (`controls.py`).
+    """
+
+    bound: ClassVar[float] = DEFAULT_BOUND
 
     def __init__(self, d: int, rng: np.random.Generator) -> None:
         self.weights = rng.uniform(0.75, 1.5, d) * rng.choice([-1.0, 1.0], d)
@@ -48,7 +56,13 @@ class Softplus(OutcomeFunction):
 
 
 class Bump(OutcomeFunction):
-    """Weighted Gaussian bump of each latent."""
+    """Weighted Gaussian bump of each latent.
+
+    Far from the bumps it is flat, so that its variance outside, which errors are divided by, is
+    small: the bound is wider than that of others.
+    """
+
+    bound: ClassVar[float] = 0.25
 
     def __call__(self, latents: FloatArray) -> FloatArray:
         """Return l(z), shape (...,)."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rep4ex_bench.controls import Controls
 from rep4ex_bench.scenario import Description, Scenario, Task
 from rep4ex_bench.scenarios._mixing import KINDS, matrix_with_condition, random_mixing
 from rep4ex_bench.scenarios._noise import random_correlation
 from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
 from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.vocabulary import ASSUMPTIONS
 
 _ACTION_CONDITION = 2.0
 
@@ -86,6 +88,17 @@ class LinearAction(Scenario):
         self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
         if self.outcome == "interaction" and self.d == 1:
             self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """All of them, but for M0: it is of rank min(d, k), and 0 without strength."""
+        lost = set() if self.k >= self.d and self.alpha > 0 else {"full_row_rank"}
+        return frozenset(ASSUMPTIONS) - lost
+
+    @property
+    def controls(self) -> Controls:
+        """Oracles, with the bound of the outcome function."""
+        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from rep4ex_bench.controls import Controls
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.scenario import Description, Scenario, Task
 from rep4ex_bench.scenarios._crop_mixing import PHOTOS, SAMPLES, CropMixing, grey_photo
@@ -28,6 +29,7 @@ from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.scenarios._query_grid import DISTANCES
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
 from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.vocabulary import ASSUMPTIONS
 
 _ACTION_CONDITION = 2.0
 _DIM = 2  # of the actions and of the position
@@ -98,6 +100,17 @@ class PhotoCrop(Scenario):
         self.require_number("crop", _CROPS[0], maximum=_CROPS[1])
         self.require_number("blur", 0.0, maximum=_MAX_BLUR)
         self.require_number("span", 0.0, strict=True, maximum=1.0)
+
+    @property
+    def assumptions(self) -> frozenset[str]:
+        """All but the full support of V, which is truncated; without strength M0 is 0."""
+        lost = {"full_support"} if self.alpha > 0 else {"full_support", "full_row_rank"}
+        return frozenset(ASSUMPTIONS) - lost
+
+    @property
+    def controls(self) -> Controls:
+        """Oracles, with the bound of the outcome function."""
+        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which do not depend on parameters, and n."""

@@ -141,6 +141,23 @@ def test_the_list_says_what_is_installed_and_how_to_get_the_rest():
     assert contenders["naive_torch"]["installed"]
 
 
+def test_the_list_says_which_assumptions_scenarios_break():
+    text = call("list").output
+    assert "scenario linear_action: breaks: nothing\n" in text
+    assert "scenario photo_crop: breaks: full_support\n" in text
+    assert "scenario own_data: nothing is known of its assumptions\n" in text
+    found = json.loads(call("list", "--json").stdout)
+    assert found["assumptions"]["photo_crop"] == "breaks: full_support"
+
+
+def test_describe_shows_what_a_scenario_keeps_and_who_must_solve_it():
+    text = call("describe", "photo_crop").output
+    assert "exclusion (A acts on Y through Z alone)" in text
+    assert "breaks: full_support" in text
+    assert "oracle_control_function, oracle_mixed_axes must reach an nmse_outside of 0.1" in text
+    assert "no controls" in call("describe", "own_data").output
+
+
 def test_describe_shows_needs_offers_and_requires():
     assert "needs: features (X, one row of features" in call("describe", "rep4ex").output
     assert "needs: nothing" in call("describe", "constant_mean").output

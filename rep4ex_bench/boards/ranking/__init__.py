@@ -1,6 +1,7 @@
 """Leaderboard statistics: functions of records alone.
 
 scores.py       records -> one number per scenario, seed and method; what is missing is infinite
+controls.py     whether a scenario is solved by its controls; one that is not ranks nobody
 coverage.py     which methods are left out of which scenarios, and why
 board.py        one row per scenario and method
 pairs.py        two methods on the same seeds

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
+from rep4ex_bench.boards.ranking.controls import Controlled, controlled
 from rep4ex_bench.boards.ranking.coverage import reasons
 from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.pareto import on_front
@@ -29,14 +31,22 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
     value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
     that does not apply or is not installed has empty fields (NaN), comes last in its role, and
-    `left_out` says why; "" elsewhere.
+    `left_out` says why; "" elsewhere. `controls` is the state of the scenario (`controls.py`) and
+    `breaks` says which assumptions it breaks. In an unsolved scenario nobody is on a front.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
-    tables = [_scenario(s, by_scenario.get_group(s.scenario)) for s in scores(records)]
+    found = scores(records)
+    controls, declared = controlled(records, found), declarations(records)
+    tables = [
+        _scenario(s, by_scenario.get_group(s.scenario), controls[s.scenario]).assign(
+            breaks=declared[s.scenario].breaks
+        )
+        for s in found
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
-def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
+def _scenario(found: Scores, rows: pd.DataFrame, controls: Controlled) -> pd.DataFrame:
     methods = found.values.columns
     low, high = median_intervals(found.values.to_numpy().T)
     bad = rows.loc[~rows["status"].isin(NO_FAILURE)]
@@ -63,7 +73,8 @@ def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
     table["fit_seconds"] = fitted.groupby("method_label")["fit_seconds"].median()
     whole = fitted["fit_seconds"] + fitted["predict_seconds"]
     table["cost_seconds"] = whole.groupby(fitted["method_label"]).median()
-    table["on_front"] = _fronts(table)
+    table["on_front"] = _fronts(table) & controls.ranks
+    table["controls"] = controls.state
     table = table.join(breakdowns(rows))
     why = reasons(rows)
     empty = table["cells"] == 0

@@ -9,28 +9,45 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.ranking.controls import Controlled, controlled
 from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.overall import Overall, overall
 from rep4ex_bench.boards.ranking.pairs import ALPHA, compare_pairs, seeds_needed, smallest_p
 from rep4ex_bench.boards.ranking.scores import scores
 
+_MOST_LABELS = 20
+
 
 @dataclass(frozen=True)
 class Ranking:
-    """`pairs` as of `compare_pairs`, all scenarios; `overall` None with fewer than two methods.
+    """`pairs` as of `compare_pairs`; `overall` None with fewer than two methods.
 
-    `left_out` has the methods of any role that do not apply somewhere or are not installed.
+    Both are over the scenarios that rank methods: `controls` says of every one whether it does, and
+    why not. `left_out` has the methods of any role that do not apply somewhere or are not
+    installed.
     """
 
     overall: Overall | None
     pairs: pd.DataFrame
     left_out: list[Gap]
+    controls: list[Controlled]
+
+    @property
+    def unsolved(self) -> list[str]:
+        """The labels of the scenarios that rank nobody."""
+        return [one.scenario for one in self.controls if not one.ranks]
 
     def notes(self) -> list[str]:
         """Return what the present scenarios and seeds can decide, a sentence or two each."""
         found = [] if self.overall is None else [_overall_note(self.overall)]
         for scenario, rows in self.pairs.groupby("scenario_label", sort=False):
             found.append(f"{scenario}: {_pairs_note(rows)}")
+        unsolved = [one for one in self.controls if not one.ranks]
+        found += [f"{one.scenario}: {one.text}; it ranks nobody" for one in unsolved]
+        if without := [one.scenario for one in self.controls if one.state == "controls not run"]:
+            found.append(
+                f"controls not run, so nothing shows that errors can be small: {_listed(without)}"
+            )
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -47,15 +64,23 @@ class Ranking:
             }
         pairs = json.loads(self.pairs.to_json(orient="records"))
         left_out = [asdict(gap) for gap in self.left_out]
-        return {"overall": whole, "pairs": pairs, "notes": self.notes(), "left_out": left_out}
+        return {
+            "overall": whole,
+            "pairs": pairs,
+            "notes": self.notes(),
+            "left_out": left_out,
+            "controls": [one.as_json() for one in self.controls],
+        }
 
 
 def rank(records: pd.DataFrame) -> Ranking:
     """Return the ranking of the methods of role "method" in some records, which may be none."""
     if records.empty:
-        return Ranking(None, compare_pairs([]), [])
+        return Ranking(None, compare_pairs([]), [], [])
     found = scores(records)
-    return Ranking(overall(found), compare_pairs(found), gaps(records))
+    controls = controlled(records, found)
+    ranking = [one for one in found if controls[one.scenario].ranks]
+    return Ranking(overall(ranking), compare_pairs(ranking), gaps(records), list(controls.values()))
 
 
 def places(best: int, worst: int) -> str:
@@ -95,6 +120,12 @@ def _pairs_note(rows: pd.DataFrame) -> str:
     if math.isfinite(ratio):
         text += f"; with their scatter, errors must differ by a factor of about {ratio:.2g}"
     return text
+
+
+def _listed(labels: list[str]) -> str:
+    """Return some of many labels."""
+    more = len(labels) - _MOST_LABELS
+    return ", ".join(labels[:_MOST_LABELS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _finite(value: float) -> float | None:

@@ -10,8 +10,8 @@ was seen. Source: arXiv 2310.04295, Section 6.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -35,6 +35,11 @@ class Claim:
     text: str
     holds: bool
     numbers: str
+
+    def marked(self, unsolved: Collection[str]) -> Claim:
+        """Return the claim with a mark where it is about a scenario that is unsolved."""
+        mark = " (unsolved)" if self.about in unsolved else ""
+        return replace(self, about=self.about + mark)
 
 
 def claims(records: pd.DataFrame) -> list[Claim]:

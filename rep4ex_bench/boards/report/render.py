@@ -75,14 +75,15 @@ def _context(
     board = leaderboard(records) if len(records) else pd.DataFrame()
     found, left_out = tables.failures(records)
     hashes, hashes_left_out = tables.data_hashes(records)
+    ranking = rank(records)
     return page_context(figure_scripts("figures.js"), FIGURE_LIBRARIES) | {
         "title": title,
         "description": description,
         "summary": tables.summary(records),
-        "claims": claims(records),
+        "claims": [one.marked(ranking.unsolved) for one in claims(records)],
         "looks": list(looks.values()),
         "boards": tables.boards(board, records, looks),
-        "ranking": rank(records),
+        "ranking": ranking,
         "gaps": gaps(records),
         "places": places,
         "reaches": reaches(board),

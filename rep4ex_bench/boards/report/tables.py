@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One method in one scenario; `rank` is "" for oracles and controls.
+    """One method in one scenario; `rank` is "" for oracles, controls, and where nobody is ranked.
 
     `left_out` says why the fields are empty, where they are; such a row has no rank.
     """
@@ -48,13 +48,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The leaderboard of one scenario; rows are grouped by role, methods first."""
+    """The leaderboard of one scenario; rows are grouped by role, methods first.
+
+    `controls` is the state of its controls; where it is "unsolved" no row has a rank. `breaks` says
+    which assumptions the scenario breaks.
+    """
 
     scenario: str
     data_label: str
     truth_source: str
     axis: Axis
     groups: list[tuple[str, list[Row]]]
+    controls: str
+    breaks: str
 
 
 @dataclass(frozen=True)
@@ -140,14 +146,22 @@ def _board(
 ) -> Board:
     entries = [(str(entry["method_label"]), entry) for entry in table.to_dict("records")]
     axis = Axis([v for label, _ in entries for v in by_seed.get((scenario, label), {}).values()])
+    controls = str(table["controls"].iloc[0])
     groups: dict[str, list[Row]] = {}
     for label, entry in entries:
         rows = groups.setdefault(str(entry["role"]), [])
-        ranked = entry["role"] == "method" and not entry["left_out"]
+        ranked = entry["role"] == "method" and not entry["left_out"] and controls != "unsolved"
         rank = str(len(rows) + 1) if ranked else ""
         rows.append(_row(rank, looks[label], entry, by_seed.get((scenario, label), {}), axis))
-    data_label = str(table["data_label"].iloc[0])
-    return Board(scenario, data_label, truth_source, axis, list(groups.items()))
+    return Board(
+        scenario=scenario,
+        data_label=str(table["data_label"].iloc[0]),
+        truth_source=truth_source,
+        axis=axis,
+        groups=list(groups.items()),
+        controls=controls,
+        breaks=str(table["breaks"].iloc[0]),
+    )
 
 
 def _row(

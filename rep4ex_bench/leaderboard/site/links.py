@@ -28,8 +28,9 @@ def method_link(name: str) -> Link:
 
 
 def scenario_link(round_: Round, scenario: str) -> Link:
-    """Return the link to the page of a scenario of a round."""
-    return Link(f"scenario/{slug(f'{round_.key} {scenario}')}.html", scenario)
+    """Return the link to the page of a scenario of a round; its text says if it is unsolved."""
+    mark = " (unsolved)" if scenario in round_.ranking.unsolved else ""
+    return Link(f"scenario/{slug(f'{round_.key} {scenario}')}.html", scenario + mark)
 
 
 def figures_link(round_: Round) -> Link:

@@ -5,12 +5,19 @@ import math
 import pandas as pd
 import pytest
 
-ROLES = {"constant_mean": "control", "oracle": "oracle"}
+ROLES = {
+    "constant_mean": "control",
+    "oracle": "oracle",
+    "oracle_control_function": "oracle",
+    "oracle_mixed_axes": "oracle",
+}
 
 
 def record(scenario, method, seed, metric, value, at=math.nan, status="ok", seconds=1.0, error=""):
     return {
+        "scenario": "linear_action",
         "scenario_label": scenario,
+        "scenario_parameters": "{}",
         "data_label": "synthetic",
         "method": method,
         "method_label": method,

@@ -1,5 +1,6 @@
 """The site's content: what is verified is ranked, what is not is told, nothing is believed."""
 
+import dataclasses
 import json
 import re
 
@@ -7,12 +8,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rep4ex_bench.boards.ranking import leaderboard
+from rep4ex_bench.boards.ranking import leaderboard, rank
 from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.leaderboard.site.build import build_site
 from rep4ex_bench.leaderboard.site.entries import read_entries
-from rep4ex_bench.leaderboard.site.names import labelled, slug
-from rep4ex_bench.leaderboard.site.pages import index_page
+from rep4ex_bench.leaderboard.site.names import by_label, labelled, slug
+from rep4ex_bench.leaderboard.site.pages import index_page, method_page, scenario_page
 from rep4ex_bench.leaderboard.site.rounds import rounds
 
 
@@ -145,3 +146,25 @@ def test_ten_thousand_rows_are_data_and_not_html(finished_board, large_round):
     assert len(results_of(page)["rows"]) == 10_000
     assert page.count("<tr>") < 30
     assert len(page.encode()) < 1_000_000
+
+
+def test_an_unsolved_scenario_is_marked_wherever_it_is_named(board):
+    entries = labelled(read_entries(board))
+    (one,) = rounds(entries)
+    assert "unsolved" not in index_page(entries, [one], [])
+    label = one.records["scenario_label"].iloc[0]
+    # as if the straight line were the control: no seed of it reaches the bound of bumps
+    is_line = one.records["method"] == "ols_on_actions"
+    records = one.records.copy()
+    records.loc[is_line, "method"] = "oracle_control_function"
+    assert records.loc[is_line & (records["metric"] == "nmse_outside"), "value"].min() > 0.25
+    found = dataclasses.replace(
+        one, records=records, board=leaderboard(records), ranking=rank(records)
+    )
+    page = index_page(entries, [found], [])
+    assert results_of(page)["scenarios"][0][0] == f"{label} (unsolved)"
+    assert page.count(f"{label} (unsolved)") == 2  # in the table's data, and beside the ranking
+    assert "it ranks nobody" in page
+    assert found.ranking.overall is None
+    assert "unsolved</span>" in scenario_page(found, label, by_label(entries, one.suite))
+    assert f"{label} (unsolved)" in method_page("pca", entries, [found])
