@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.columns import USUAL, MetricColumn, further_metrics
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
 from rep4ex_bench.boards.ranking.coverage import reasons
 from rep4ex_bench.boards.ranking.intervals import median_intervals
@@ -15,7 +16,6 @@ from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
 from rep4ex_bench.records.records import NO_FAILURE
 
 ROLE_ORDER = ("method", "oracle", "control")
-_MEDIANS = ("nmse_inside", "affine_r2", "affine_r2_do")
 
 
 def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
@@ -23,20 +23,22 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
 
     Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario but
     those that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
-    nmse_inside, affine_r2, affine_r2_do and fit_seconds; nmse_outside_min and _max (over all
-    seeds), nmse_outside_low and _high (bootstrap interval of the median); cost_seconds (median of
-    fit and prediction together), on_front (of nmse_outside against cost_seconds, within the role),
+    nmse_inside, affine_r2, affine_r2_do, of every further scalar metric of the records
+    (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
+    and _high (bootstrap interval of the median); cost_seconds (median of fit and prediction
+    together), on_front (of nmse_outside against cost_seconds, within the role),
     breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
     value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
     that does not apply or is not installed has empty fields (NaN), comes last in its role, and
     `left_out` says why; "" elsewhere.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
-    tables = [_scenario(s, by_scenario.get_group(s.scenario)) for s in scores(records)]
+    further = further_metrics(records)
+    tables = [_scenario(s, by_scenario.get_group(s.scenario), further) for s in scores(records)]
     return pd.concat(tables, ignore_index=True)
 
 
-def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
+def _scenario(found: Scores, rows: pd.DataFrame, further: list[MetricColumn]) -> pd.DataFrame:
     methods = found.values.columns
     low, high = median_intervals(found.values.to_numpy().T)
     bad = rows.loc[~rows["status"].isin(NO_FAILURE)]
@@ -57,8 +59,9 @@ def _scenario(found: Scores, rows: pd.DataFrame) -> pd.DataFrame:
     )
     failed = bad.groupby("method_label")["cell_key"].nunique().reindex(methods, fill_value=0)
     table["cells_ok"] = table["cells"] - table["cells_missing"] - failed
-    for metric in _MEDIANS:
-        table[metric] = _medians(rows, metric, table["cells"])
+    keys = {name: name for name in USUAL} | {column.metric: column.key for column in further}
+    for metric, key in keys.items():
+        table[key] = _medians(rows, metric, table["cells"])
     fitted = rows[rows["status"] == "ok"].drop_duplicates("cell_key")
     table["fit_seconds"] = fitted.groupby("method_label")["fit_seconds"].median()
     whole = fitted["fit_seconds"] + fitted["predict_seconds"]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.columns import MetricColumn, further_metrics
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.strips import Axis, Strip, nmse_by_seed, strip
 from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
 
-_COLUMNS = ("nmse_outside", "nmse_inside", "affine_r2", "affine_r2_do", "fit_seconds")
 _LONGEST_MESSAGE = 1_000
 _MOST_FAILURES = 200
 _MOST_SEEDS = 100
@@ -48,12 +48,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The leaderboard of one scenario; rows are grouped by role, methods first."""
+    """The leaderboard of one scenario; rows are grouped by role, methods first.
+
+    `metrics` are the columns beside those that every board has.
+    """
 
     scenario: str
     data_label: str
     truth_source: str
     axis: Axis
+    metrics: list[MetricColumn]
     groups: list[tuple[str, list[Row]]]
 
 
@@ -124,9 +128,9 @@ def boards(board: pd.DataFrame, records: pd.DataFrame, looks: dict[str, Appearan
     """Return one board per scenario of `ranking.leaderboard` of the records."""
     if board.empty:
         return []
-    by_seed = nmse_by_seed(records)
+    by_seed, metrics = nmse_by_seed(records), further_metrics(records)
     return [
-        _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)))
+        _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)), metrics)
         for scenario, table in board.groupby("scenario_label", sort=False)
     ]
 
@@ -137,7 +141,9 @@ def _board(
     by_seed: dict[tuple[str, str], dict[int, float]],
     looks: dict[str, Appearance],
     truth_source: str,
+    metrics: list[MetricColumn],
 ) -> Board:
+    columns = ("nmse_outside", *(column.key for column in metrics), "fit_seconds")
     entries = [(str(entry["method_label"]), entry) for entry in table.to_dict("records")]
     axis = Axis([v for label, _ in entries for v in by_seed.get((scenario, label), {}).values()])
     groups: dict[str, list[Row]] = {}
@@ -145,15 +151,21 @@ def _board(
         rows = groups.setdefault(str(entry["role"]), [])
         ranked = entry["role"] == "method" and not entry["left_out"]
         rank = str(len(rows) + 1) if ranked else ""
-        rows.append(_row(rank, looks[label], entry, by_seed.get((scenario, label), {}), axis))
+        own = by_seed.get((scenario, label), {})
+        rows.append(_row(rank, looks[label], entry, own, axis, columns))
     data_label = str(table["data_label"].iloc[0])
-    return Board(scenario, data_label, truth_source, axis, list(groups.items()))
+    return Board(scenario, data_label, truth_source, axis, metrics, list(groups.items()))
 
 
 def _row(
-    rank: str, looks: Appearance, entry: dict[Any, Any], by_seed: dict[int, float], axis: Axis
+    rank: str,
+    looks: Appearance,
+    entry: dict[Any, Any],
+    by_seed: dict[int, float],
+    axis: Axis,
+    columns: tuple[str, ...],
 ) -> Row:
-    numbers = {column: float(entry[column]) for column in _COLUMNS}
+    numbers = {column: float(entry[column]) for column in columns}
     low, high = float(entry["nmse_outside_min"]), float(entry["nmse_outside_max"])
     return Row(
         rank=rank,

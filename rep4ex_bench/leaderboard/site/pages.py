@@ -22,7 +22,7 @@ from rep4ex_bench.leaderboard.site.links import (
     scenario_link,
 )
 from rep4ex_bench.leaderboard.site.names import by_label
-from rep4ex_bench.leaderboard.site.results import results_data
+from rep4ex_bench.leaderboard.site.results import all_metrics, results_data
 from rep4ex_bench.leaderboard.site.rounds import Round
 
 # Rows of a table that are static HTML at most: larger tables are drawn a page at a time.
@@ -47,6 +47,7 @@ def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> s
         speed=speed,
         places=places,
         results=len(results["rows"]),
+        metrics=all_metrics(found),
     )
 
 
@@ -97,7 +98,9 @@ def method_page(name: str, entries: list[Entry], found: list[Round]) -> str:
         "../",
         entries=[(entry, entry_link(entry)) for entry in entries],
         results=results,
+        metrics=all_metrics([one for one, _, _ in results]),
         sort=_sort,
+        nothing=math.nan,
     )
 
 
