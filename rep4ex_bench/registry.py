@@ -1,7 +1,8 @@
-"""Where scenarios, methods and metrics are found by name: entry points, plus `register()`.
+"""Where components are found by name: entry points, plus `register()`.
 
 A package offers its own through the entry-point groups ``rep4ex_bench.scenarios``,
-``rep4ex_bench.methods`` and ``rep4ex_bench.metrics``; a script or notebook calls `register`. What
+``rep4ex_bench.methods``, ``rep4ex_bench.metrics`` and ``rep4ex_bench.diagnostics``; a script or
+notebook calls `register`. What
 this package has in a folder, one a file, needs no entry point: the file has the name. Nothing is
 loaded before its name is asked for, so one broken plug-in does not hide the others. Asking for a
 broken one by name raises `PluginError`, which says in one line what is wrong with it.
@@ -17,6 +18,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
+from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import PluginError, UnknownNameError, UsageError, legible
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
@@ -71,6 +73,10 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """Return all known names, sorted."""
         return sorted({*self._entry_points(), *self._registered})
+
+    def is_at_hand(self, name: str) -> bool:
+        """Say whether a class is a file of this package or was registered in this process."""
+        return name in self._own_files or name in self._registered
 
     def load_built_in(self) -> None:
         """Import every class of this package that can be, so that forked processes need not."""
@@ -169,15 +175,20 @@ METHODS: Registry[Method] = Registry("method", Method, "rep4ex_bench.methods")
 METRICS: Registry[Metric] = Registry(
     "metric", Metric, "rep4ex_bench.metrics", folder="rep4ex_bench.metrics"
 )
+DIAGNOSTICS: Registry[Diagnostic] = Registry(
+    "diagnostic", Diagnostic, "rep4ex_bench.diagnostics", folder="rep4ex_bench.diagnostics"
+)
 
 
 def register(cls: type[Any]) -> type[Any]:
-    """Register a `Method`, `Scenario` or `Metric` subclass for this process; usable as a decorator.
+    """Register a subclass of `Method`, `Scenario`, `Metric` or `Diagnostic` for this process.
+
+    Usable as a decorator.
 
     Raises:
         UsageError: none of these, or its name is taken.
     """
-    for registry in (SCENARIOS, METRICS):
+    for registry in (SCENARIOS, METRICS, DIAGNOSTICS):
         if isinstance(cls, type) and issubclass(cls, registry.base):
             return registry.register(cls)
     return METHODS.register(cls)

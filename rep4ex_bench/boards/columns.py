@@ -11,6 +11,7 @@ import pandas as pd
 
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.metric import Metric
+from rep4ex_bench.records.kinds import DIAGNOSTIC
 from rep4ex_bench.registry import METRICS
 
 RANKED = "nmse_outside"
@@ -64,6 +65,7 @@ def further_metrics(records: pd.DataFrame) -> list[MetricColumn]:
     present = {str(name): int(count) for name, count in positions.items()}
     names = [name for name in USUAL if name in present]
     names += [name for name in present if name not in ("", RANKED, *USUAL)]
+    names = [name for name in names if not name.startswith(DIAGNOSTIC)]
     found = []
     for name in names:
         metric = _known(name)

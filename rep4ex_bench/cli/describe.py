@@ -1,15 +1,16 @@
-"""What there is, in words: suites, scenarios, methods, metrics, contenders."""
+"""What there is, in words: suites, scenarios, methods, metrics, diagnostics, contenders."""
 
 from __future__ import annotations
 
 import inspect
 
+from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import UnknownNameError
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import METHODS, METRICS, SCENARIOS
+from rep4ex_bench.registry import DIAGNOSTICS, METHODS, METRICS, SCENARIOS
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
@@ -17,12 +18,13 @@ from rep4ex_bench.vocabulary import WORDS, check_words
 
 
 def list_components() -> dict[str, list[str]]:
-    """Return the names of all suites, scenarios, methods, metrics and kernel implementations."""
+    """Return the names of all components, by what they are."""
     return {
         "suites": suite_names(),
         "scenarios": SCENARIOS.names(),
         "methods": METHODS.names(),
         "metrics": METRICS.names(),
+        "diagnostics": DIAGNOSTICS.names(),
         "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
     }
 
@@ -36,13 +38,13 @@ def describe_component(name: str) -> str:
     parts: list[str] = []
     if name in suite_names() or name.endswith(".toml"):
         parts.append(_suite_text(load_suite(name)))
-    for registry in (SCENARIOS, METHODS, METRICS, KERNEL_IMPLEMENTATIONS):
+    for registry in (SCENARIOS, METHODS, METRICS, DIAGNOSTICS, KERNEL_IMPLEMENTATIONS):
         if name in registry.names():
             parts.append(_class_text(registry.kind, registry.get(name)))
     if not parts:
         known = [each for names in list_components().values() for each in names]
         raise UnknownNameError(
-            "suite, scenario, method, metric or kernel implementation", name, known
+            "suite, scenario, method, metric, diagnostic or kernel implementation", name, known
         )
     return "\n\n".join(parts)
 
@@ -77,6 +79,8 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
         lines.append(f"offers (with the defaults): {offered}")
     if issubclass(cls, Metric):
         lines.append(f"{cls.title}; {cls.better} is better")
+    if issubclass(cls, Diagnostic):
+        lines.append(f"{cls.title}; ranks nobody")
     if issubclass(cls, Method):
         lines.append(f"needs: {_listed(check_words(f'method {cls.name!r}', 'needs', cls.needs))}")
     if issubclass(cls, Method | KernelImplementation):

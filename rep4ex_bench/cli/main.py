@@ -17,6 +17,7 @@ from rep4ex_bench.boards.speed.page import write_speed_board
 from rep4ex_bench.cli.availability import availabilities, availability_json, availability_text
 from rep4ex_bench.cli.comparison import print_comparison
 from rep4ex_bench.cli.describe import describe_component, list_components
+from rep4ex_bench.cli.diagnostics_table import print_diagnostics
 from rep4ex_bench.cli.kernels_json import kernels_json
 from rep4ex_bench.cli.leaderboard import (
     attack_command,
@@ -50,7 +51,7 @@ def cli() -> None:
 @cli.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 def list_command(as_json: bool) -> None:
-    """List suites, scenarios, methods, metrics, kernel implementations; say what is installed."""
+    """List suites, scenarios, methods, metrics and so on; say what is installed."""
     found, here = list_components(), availabilities()
     if as_json:
         click.echo(json.dumps(found | {"availability": availability_json(here)}, indent=2))
@@ -63,7 +64,7 @@ def list_command(as_json: bool) -> None:
 @cli.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a suite, scenario, method, metric or kernel implementation and its parameters."""
+    """Describe a suite, scenario, method, metric and so on, and its parameters."""
     click.echo(describe_component(name))
 
 
@@ -196,10 +197,13 @@ def run(
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def report(folder: Path) -> None:
+@click.option("--diagnostics", is_flag=True, help="Print what the fitted methods say, too.")
+def report(folder: Path, diagnostics: bool) -> None:
     """Build the report of a run FOLDER anew and print its leaderboard."""
     records, path = rebuild_report(folder)
     print_leaderboard(records, make_console())
+    if diagnostics:
+        print_diagnostics(records, make_console())
     click.echo(f"report: {path}")
 
 

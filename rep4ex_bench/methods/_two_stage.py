@@ -63,6 +63,11 @@ class FittedTwoStage(FittedMethod):
             raise DataError(f"features must have {self._m} column(s), got {rows.shape[1]}")
         return self._code.encode(rows)
 
+    def support_coverage(self, actions: Tensor) -> FloatArray | None:
+        """Return the share of the code under each do(a*) where the training code was, (q,)."""
+        checked, certificate = check_query_actions(actions, self._k), self._code.certificate
+        return None if certificate is None else certificate.coverage(checked)
+
     @property
     def certificate(self) -> Certificate | None:
         """Return what held-out rows say about the code, and how far queries are covered by it."""

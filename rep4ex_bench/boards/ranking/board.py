@@ -13,7 +13,7 @@ from rep4ex_bench.boards.ranking.coverage import reasons
 from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
-from rep4ex_bench.records.records import NO_FAILURE
+from rep4ex_bench.records.kinds import failures
 
 ROLE_ORDER = ("method", "oracle", "control")
 
@@ -41,7 +41,7 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
 def _scenario(found: Scores, rows: pd.DataFrame, further: list[MetricColumn]) -> pd.DataFrame:
     methods = found.values.columns
     low, high = median_intervals(found.values.to_numpy().T)
-    bad = rows.loc[~rows["status"].isin(NO_FAILURE)]
+    bad = rows.loc[failures(rows)]
     table = pd.DataFrame(
         {
             "scenario_label": found.scenario,

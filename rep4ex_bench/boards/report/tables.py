@@ -13,6 +13,7 @@ from rep4ex_bench.boards.columns import MetricColumn, further_metrics
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.strips import Axis, Strip, nmse_by_seed, strip
+from rep4ex_bench.records import kinds
 from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
 
 _LONGEST_MESSAGE = 1_000
@@ -94,7 +95,7 @@ class Summary:
 
 def summary(records: pd.DataFrame) -> Summary:
     """Return the counts and dates of the head of the page."""
-    bad = records.loc[~records["status"].isin(NO_FAILURE), "cell_key"].nunique()
+    bad = records.loc[kinds.failures(records), "cell_key"].nunique()
     left_out = records.loc[records["status"].isin(LEFT_OUT), "cell_key"].nunique()
     cells = records["cell_key"].nunique() - left_out
     days = sorted({str(moment)[:10] for moment in records["finished_at"] if moment})
@@ -188,7 +189,10 @@ def _truth_source(records: pd.DataFrame, scenario: str) -> str:
 
 
 def failures(records: pd.DataFrame) -> tuple[list[Failure], int]:
-    """Return what failed, alike records as one, and how many of those were left out at the end."""
+    """Return what failed, alike records as one, and how many of those were left out at the end.
+
+    Diagnostics are among them, though they make no cell a failed one.
+    """
     bad = records[~records["status"].isin(NO_FAILURE)]
     alike = ["scenario_label", "method_label", "metric", "status", "error"]
     found = [

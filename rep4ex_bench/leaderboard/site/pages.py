@@ -16,6 +16,7 @@ from rep4ex_bench.boards.report.tables import boards
 from rep4ex_bench.leaderboard.site.entries import Entry
 from rep4ex_bench.leaderboard.site.links import (
     Link,
+    diagnostics_link,
     entry_link,
     figures_link,
     method_link,
@@ -40,7 +41,12 @@ def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> s
         libraries=_TABLES,
         data=results,
         rounds=[
-            {"round": one, "figures": figures_link(one), "scenarios": _scenario_links(one)}
+            {
+                "round": one,
+                "figures": figures_link(one),
+                "diagnostics": diagnostics_link(one) if one.diagnostics else None,
+                "scenarios": _scenario_links(one),
+            }
             for one in found
         ],
         entries=[(entry, entry_link(entry), method_link(entry.name)) for entry in entries],
@@ -81,6 +87,11 @@ def scenario_page(round_: Round, scenario: str, entries: dict[str, Entry]) -> st
         strip_width=WIDTH,
         strip_height=HEIGHT,
     )
+
+
+def diagnostics_page(round_: Round) -> str:
+    """Return the page of what the methods of a round say of their own fits; it ranks nobody."""
+    return _render("site_diagnostics.html.j2", round_.title, "../", tables=round_.diagnostics)
 
 
 def method_page(name: str, entries: list[Entry], found: list[Round]) -> str:

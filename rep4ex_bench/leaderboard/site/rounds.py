@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rep4ex_bench.boards.columns import MetricColumn, further_metrics
+from rep4ex_bench.boards.diagnostics import DiagnosticTable, diagnostic_tables
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, rank
 from rep4ex_bench.leaderboard.site.entries import Entry
 
@@ -25,6 +26,7 @@ class Round:
         records: of all entries, labelled by the entries' labels.
         predictions: of all entries.
         metrics: columns of the board beside nmse_outside.
+        diagnostics: of the records; none of them ranks.
         board: as of `ranking.leaderboard`.
         ranking: over all scenarios.
     """
@@ -37,6 +39,7 @@ class Round:
     records: pd.DataFrame
     predictions: pd.DataFrame
     metrics: list[MetricColumn]
+    diagnostics: list[DiagnosticTable]
     board: pd.DataFrame
     ranking: Ranking
 
@@ -71,6 +74,7 @@ def _round(suite: str, seeds: tuple[int, ...], entries: list[Entry]) -> Round:
         records=records,
         predictions=pd.concat(predictions, ignore_index=True),
         metrics=further_metrics(records),
+        diagnostics=diagnostic_tables(records),
         board=leaderboard(records),
         ranking=rank(records),
     )

@@ -18,7 +18,7 @@ import torch
 
 from rep4ex_bench.errors import describe_error, is_out_of_memory
 from rep4ex_bench.method import FittedMethod, Method
-from rep4ex_bench.questions import QUESTIONS
+from rep4ex_bench.questions import QUESTIONS, plain_diagnostics
 from rep4ex_bench.running.isolation.channel import (
     Array,
     Channel,
@@ -45,6 +45,7 @@ class MethodProcess:
             "load": self._load,
             "fit": self._fit,
             "ask": self._ask,
+            "diagnostics": self._diagnostics,
         }
         while True:
             try:
@@ -82,6 +83,9 @@ class MethodProcess:
         answer = getattr(self._at(message), question.name)(rows, **message["numbers"])
         return ({"none": True}, b"") if answer is None else ({}, np.array(answer, np.float64))
 
+    def _diagnostics(self, message: dict[str, Any], content: bytes) -> _Answer:
+        return {"diagnostics": plain_diagnostics(self._at(message))}, b""
+
     def _at(self, message: dict[str, Any]) -> FittedMethod:
         fitted: FittedMethod | Exception = self._fitted[message["place"]]
         if isinstance(fitted, Exception):
@@ -97,7 +101,7 @@ def error_message(error: BaseException) -> dict[str, Any]:
 def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:
     if isinstance(result, Exception):
         return error_message(result)
-    return {"backend": str(result.diagnostics.get("backend", ""))}
+    return {}
 
 
 def _gpu_bytes() -> int:

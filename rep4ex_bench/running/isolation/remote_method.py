@@ -17,8 +17,9 @@ import numpy as np
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import Rep4ExBenchError, UsageError
+from rep4ex_bench.errors import DataError, Rep4ExBenchError, UsageError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.questions import plain
 from rep4ex_bench.running.isolation.channel import (
     Array,
     Channel,
@@ -111,7 +112,7 @@ class RemoteMethod(Method):
         if not isinstance(results, list) or [type(r) for r in results] != [dict] * len(trains):
             raise _not_kept(f"{len(trains)} fits were asked for")
         return [
-            _error_of(result) if "error" in result else RemoteFitted(self, place, result)
+            _error_of(result) if "error" in result else RemoteFitted(self, place)
             for place, result in enumerate(results)
         ]
 
@@ -143,10 +144,10 @@ class RemoteMethod(Method):
 class RemoteFitted(FittedMethod):
     """A fitted method that lives in the method's process."""
 
-    def __init__(self, method: RemoteMethod, place: int, answer: Mapping[str, Any]) -> None:
+    def __init__(self, method: RemoteMethod, place: int) -> None:
         self._method = method
         self._place = place
-        self._backend = str(answer.get("backend", ""))[:100]
+        self._diagnostics: dict[str, float | str] | None = None
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Ask for E[Y | do(A = a*)] at (q, k) actions."""
@@ -175,10 +176,21 @@ class RemoteFitted(FittedMethod):
         """Ask for the features of codes (n, d)."""
         return self._answer("decode", code)
 
+    def support_coverage(self, actions: Tensor) -> FloatArray | None:
+        """Ask how far (q, k) actions are covered, (q,)."""
+        return self._answer("support_coverage", actions)
+
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """What the method said of its fit."""
-        return {"backend": self._backend}
+        """What the method says of its fit, asked for once; `backend` is always there."""
+        if self._diagnostics is None:
+            answer, _ = self._method.ask({"do": "diagnostics", "place": self._place})
+            try:
+                said = plain(answer.get("diagnostics"))
+            except DataError as error:
+                raise _not_kept(error) from error
+            self._diagnostics = {"backend": "", **said}
+        return dict(self._diagnostics)
 
     def _answer(self, name: str, values: Tensor, **numbers: float) -> Array | None:
         question = {"do": "ask", "question": name, "place": self._place, "numbers": numbers}
