@@ -24,11 +24,11 @@ from rep4ex_bench.evaluation import diagnose, evaluate
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.metric import Evaluation, MetricValue
 from rep4ex_bench.numerics import resolve_device
-from rep4ex_bench.questions import plain_diagnostics
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import predictions_table
 from rep4ex_bench.records.records import Record
-from rep4ex_bench.running.isolation.remote_method import RemoteMethod
+from rep4ex_bench.running.isolation.method_process import backend_of
+from rep4ex_bench.running.isolation.remote_method import RemoteFitted, RemoteMethod
 from rep4ex_bench.running.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.running.process_clock import ProcessClock
 from rep4ex_bench.running.suite import Cell, canonical_parameters
@@ -37,7 +37,6 @@ from rep4ex_bench.seeding import derive_seed
 
 # One thread per cell, on any machine: sums in another order would be other bits.
 CELL_THREADS = 1
-_LONGEST_BACKEND = 100
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,7 @@ def _finish(
 
 def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:
     """Predict under the clock; nothing lazy leaves it: the result is a float64 array."""
-    known.backend = _backend(fitted)
+    known.backend = fitted.backend if isinstance(fitted, RemoteFitted) else backend_of(fitted)
     actions = torch.from_numpy(task.queries.actions).to(torch.float32)
     clock, start = ProcessClock(memory.process), time.perf_counter()
     prediction = np.array(fitted.predict_do(actions), dtype=np.float64)
@@ -241,13 +240,6 @@ def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMem
             f"got {prediction.shape}"
         )
     return prediction
-
-
-def _backend(fitted: FittedMethod) -> str:
-    try:
-        return str(plain_diagnostics(fitted).get("backend", ""))[:_LONGEST_BACKEND]
-    except Exception:  # no reason to lose the predictions; each diagnostic that reads it says so
-        return ""
 
 
 def _synchronise() -> None:

@@ -101,7 +101,15 @@ def error_message(error: BaseException) -> dict[str, Any]:
 def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:
     if isinstance(result, Exception):
         return error_message(result)
-    return {}
+    return {"backend": backend_of(result)}
+
+
+def backend_of(fitted: FittedMethod) -> str:
+    """Return the kernel path that ran, "" where the method does not say."""
+    try:
+        return str(plain_diagnostics(fitted).get("backend", ""))
+    except Exception:  # no reason to lose the fit; each diagnostic that reads it says so
+        return ""
 
 
 def _gpu_bytes() -> int:

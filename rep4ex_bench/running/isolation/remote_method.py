@@ -112,7 +112,7 @@ class RemoteMethod(Method):
         if not isinstance(results, list) or [type(r) for r in results] != [dict] * len(trains):
             raise _not_kept(f"{len(trains)} fits were asked for")
         return [
-            _error_of(result) if "error" in result else RemoteFitted(self, place)
+            _error_of(result) if "error" in result else RemoteFitted(self, place, result)
             for place, result in enumerate(results)
         ]
 
@@ -144,9 +144,10 @@ class RemoteMethod(Method):
 class RemoteFitted(FittedMethod):
     """A fitted method that lives in the method's process."""
 
-    def __init__(self, method: RemoteMethod, place: int) -> None:
+    def __init__(self, method: RemoteMethod, place: int, answer: Mapping[str, Any]) -> None:
         self._method = method
         self._place = place
+        self.backend = str(answer.get("backend", ""))[:100]
         self._diagnostics: dict[str, float | str] | None = None
 
     def predict_do(self, actions: Tensor) -> FloatArray:
@@ -182,14 +183,17 @@ class RemoteFitted(FittedMethod):
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """What the method says of its fit, asked for once; `backend` is always there."""
+        """What the method says of its fit, asked for once; `backend` is what it said at first.
+
+        Nobody may ask before the predictions are made: the method answers outside of any clock.
+        """
         if self._diagnostics is None:
             answer, _ = self._method.ask({"do": "diagnostics", "place": self._place})
             try:
                 said = plain(answer.get("diagnostics"))
             except DataError as error:
                 raise _not_kept(error) from error
-            self._diagnostics = {"backend": "", **said}
+            self._diagnostics = {**said, "backend": self.backend}
         return dict(self._diagnostics)
 
     def _answer(self, name: str, values: Tensor, **numbers: float) -> Array | None:
