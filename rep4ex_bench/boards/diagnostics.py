@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.records.kinds import diagnostics_of
 from rep4ex_bench.registry import DIAGNOSTICS
 
 _MOST_PLACES = 12  # of an axis, that one table shows
+_LARGEST_COUNT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _scalar_table(
 ) -> DiagnosticTable:
     return DiagnosticTable(
         scenario,
-        "Medians over seeds, with the range below",
+        "Medians over seeds",
         [_lines(name, one) for name, one in scalars.items()],
         [_meaning(name, one) for name, one in scalars.items()],
         _rows(rows[rows["metric"].isin(list(scalars))], "metric", list(scalars)),
@@ -92,10 +93,11 @@ def _axis_table(
     places = sorted(float(at) for at in own["at"].unique())
     kept = places[:: max(1, math.ceil(len(places) / _MOST_PLACES))]
     axis = known.axis if known is not None else "its axis"
+    meaning = _meaning(name, known)
     left_out = "" if len(kept) == len(places) else f"; {len(kept)} of {len(places)} are shown"
     return DiagnosticTable(
         scenario,
-        f"{_meaning(name, known)}. Columns: {axis}{left_out}. Medians over seeds",
+        f"{meaning[:1].upper()}{meaning[1:]}. Columns: {axis}{left_out}. Medians over seeds",
         [(f"{at:g}",) for at in kept],
         ["" for _ in kept],
         _rows(own, "at", kept),
@@ -121,10 +123,18 @@ def _value(rows: pd.DataFrame) -> DiagnosticValue:
     if good.empty:
         return DiagnosticValue(detail="".join(told))
     if good.nunique() > 1:
-        told.insert(0, spread(float(good.min()), float(good.max())).replace("failed", "∞"))
+        told.insert(0, f"{_shown(float(good.min()))} to {_shown(float(good.max()))}")
     median = float(good.median())
-    text = "∞" if math.isinf(median) else shown(median)
-    return DiagnosticValue(text, repr(median), "; ".join(told))
+    return DiagnosticValue(_shown(median), repr(median), "; ".join(told))
+
+
+def _shown(value: float) -> str:
+    """Return a number of which whole ones are counts, and infinity is no failure."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "\N{MINUS SIGN}∞"
+    if value.is_integer() and abs(value) < _LARGEST_COUNT:
+        return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
+    return shown(value)
 
 
 def _lines(name: str, known: type[Diagnostic] | None) -> tuple[str, ...]:
