@@ -1,6 +1,7 @@
 """The terminal's tables of one scenario: what ranks, every further scalar metric, costs, cells.
 
-Metrics that do not fit into the width of the terminal are in further tables below the first.
+Metrics that do not fit into the width of the terminal are in further tables below the first; where
+these would hold nothing but metrics that every run has, they are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from rep4ex_bench.boards.columns import MetricColumn
+from rep4ex_bench.boards.columns import USUAL, MetricColumn
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.ranking_section import reach
 
@@ -33,8 +34,8 @@ class _Column:
 
 def results_tables(
     scenario: str, rows: pd.DataFrame, metrics: list[MetricColumn], console: Console
-) -> list[Table]:
-    """Return the tables of one scenario, in the order in which they are to be printed.
+) -> tuple[list[Table], list[MetricColumn]]:
+    """Return the tables of one scenario in the order of printing, and the metrics left out.
 
     Args:
         scenario: its label.
@@ -48,11 +49,13 @@ def results_tables(
     waiting = [_metric(column) for column in metrics]
     taken = _most_that_fit(name, rows, before, waiting, after, console)
     tables = [_table(name, rows, [*before, *waiting[:taken], *after], wide)]
+    if all(column.metric in USUAL for column in metrics[taken:]):
+        return tables, metrics[taken:]
     while waiting := waiting[taken:]:
         name = f"{scenario}, further metrics"
         taken = max(1, _most_that_fit(name, rows, [], waiting, [], console))
         tables.append(_table(name, rows, waiting[:taken], wide))
-    return tables
+    return tables, []
 
 
 def _most_that_fit(

@@ -36,9 +36,12 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         console.print("no finished cells")
         return
     metrics = further_metrics(records)
+    too_wide: dict[str, None] = {}
     for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
-        for table in results_tables(str(scenario), rows, metrics, console):
+        tables, left_out = results_tables(str(scenario), rows, metrics, console)
+        for table in tables:
             console.print(table)
+        too_wide |= {column.heading: None for column in left_out}
     print_ranking(rank(records), console)
     console.print(
         "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth, median over "
@@ -47,6 +50,8 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         "of its kind is both more accurate and cheaper.",
         highlight=False,
     )
+    if too_wide:
+        console.print(f"In the report, too wide for this terminal: {', '.join(too_wide)}.")
     for column in metrics:
         if column.metric not in USUAL:
             console.print(Text(f"{column.heading}: {column.meaning}."))

@@ -158,6 +158,16 @@ def test_what_does_not_fit_goes_into_further_tables(width):
     assert "\N{HORIZONTAL ELLIPSIS}" not in "\n".join(tables)
 
 
+def test_metrics_of_every_run_that_do_not_fit_are_left_out_and_named():
+    text = printed(made_up(VALUES, method_label="a name of four and thirty letters"), 70)
+    assert "further metrics" not in text
+    head = text.partition("scenarios:")[0]
+    assert "inside" in head
+    assert "do\n" not in head.replace(" ", "")
+    assert "In the report, too wide for this terminal: affine R², affine R² do." in text
+    assert "too wide" not in printed(made_up(VALUES), 120)
+
+
 def test_one_table_is_enough_where_everything_fits():
     assert "further metrics" not in printed(made_up(VALUES), 120)
     assert "further metrics" not in printed(made_up(VALUES), 80)
