@@ -11,9 +11,10 @@ contract (`method.py`), not about how good a method is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from numbers import Real
 
 import numpy as np
 import torch
@@ -132,6 +133,7 @@ def _check_answers(fitted: FittedMethod, actions: Tensor) -> None:
         ("predict_interval", {"level": 0.9}),
         ("sample_outcome_do", {"n": 5, "seed": 11}),
         ("sample_features_do", {"n": 5, "seed": 11}),
+        ("support_coverage", {}),
     ):
         try:
             first, second = (ask(fitted, name, actions, **numbers) for _ in range(2))
@@ -189,12 +191,29 @@ def check_role(method: Method, task: Task) -> None:
         _require_raises(OracleRequiredError, lambda: method.fit(task.train), "fit of an oracle")
 
 
+def check_diagnostics(method: Method, task: Task) -> None:
+    """Check that what the fit says of itself are plain numbers and texts by name."""
+    said = _fit(method, task).diagnostics
+    _require(
+        isinstance(said, Mapping),
+        f"diagnostics must be a mapping of names to numbers or texts, got {type(said).__name__}",
+    )
+    for name, value in said.items():
+        _require(isinstance(name, str), f"names of diagnostics must be texts, got {name!r:.80}")
+        _require(
+            isinstance(value, str | Real),
+            f"diagnostics must be plain numbers or texts, got {type(value).__name__} for "
+            f"{name!r:.80}: convert it, with float() for instance",
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     check_predictions,
     check_determinism,
     check_queries_are_independent,
     check_no_side_effects,
     check_representation,
+    check_diagnostics,
     check_wrong_queries,
     check_units,
     check_parameters,

@@ -70,9 +70,19 @@ class FittedMethod(ABC):
         """Return the features (n, m) of codes (n, d); None where nothing decodes them."""
         return None
 
+    def support_coverage(self, actions: Tensor) -> FloatArray | None:
+        """Return how far each of (q, k) actions is covered by the training data, (q,), or None.
+
+        The share, in [0, 1], of the code under do(A = a*) that lies where the training code was.
+        """
+        return None
+
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """What the fit has to say about itself; `backend` names the kernel path that really ran."""
+        """What the fit has to say about itself: plain numbers and texts, by name.
+
+        `backend` names the kernel path that really ran.
+        """
         return {}
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.errors import Rep4ExBenchError
+from rep4ex_bench.errors import PluginError, Rep4ExBenchError
 from rep4ex_bench.method import FittedMethod
 from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.records.kinds import DIAGNOSTIC
 from rep4ex_bench.scenario import Task
 
 
@@ -73,6 +74,15 @@ class Metric(Parameterised, ABC):
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     best: ClassVar[float] = 0.0
     asks_method: ClassVar[bool] = True
+
+    @classmethod
+    def check_declarations(cls) -> None:
+        """Raise `PluginError` for a name that records could not tell from a diagnostic's."""
+        if cls.name.startswith(DIAGNOSTIC):
+            raise PluginError(
+                f"a metric's name may not begin with {DIAGNOSTIC!r}, got {cls.name!r}: choose "
+                "another name, or derive from Diagnostic"
+            )
 
     @abstractmethod
     def compute(self, evaluation: Evaluation) -> float | Mapping[float, float]:

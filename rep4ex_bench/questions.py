@@ -2,18 +2,23 @@
 
 Each question is a method of `FittedMethod` that takes a tensor of rows, perhaps another one beside
 it and plain numbers, and answers with an array of as many rows, or None where it has no answer.
+Beside them it may say something of its fit (`FittedMethod.diagnostics`), which `plain_diagnostics`
+reads.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.errors import DataError
+from rep4ex_bench.errors import DataError, legible
 from rep4ex_bench.method import FittedMethod
 
 
@@ -29,6 +34,7 @@ class Question:
         shape: of the answer beyond its rows: a size, the name of a number, or None for any size.
         needed: whether every method must have an answer.
         ordered: whether the answer is pairs (lower, upper).
+        share: whether the answer lies in [0, 1].
     """
 
     name: str
@@ -38,6 +44,7 @@ class Question:
     shape: tuple[int | str | None, ...] = ()
     needed: bool = False
     ordered: bool = False
+    share: bool = False
 
     def expected(self, rows: int, numbers: dict[str, Any]) -> tuple[int | None, ...]:
         """Return the shape of the answer; None stands for any size."""
@@ -54,8 +61,11 @@ QUESTIONS = {
         Question("sample_features_do", "actions", ("n", "seed"), shape=("n", None)),
         Question("represent", "features", beside="actions", shape=(None,)),
         Question("decode", "code", shape=(None,)),
+        Question("support_coverage", "actions", share=True),
     )
 }
+# Of what a method says of its fit: so many names, of so many characters.
+_MOST_NAMES, _LONGEST_NAME = 100, 100
 
 
 def ask(
@@ -71,8 +81,8 @@ def ask(
         numbers: by their names.
 
     Raises:
-        DataError: an answer of another shape, one that is not finite, or a lower end above its
-            upper one.
+        DataError: an answer of another shape, one that is not finite, a lower end above its upper
+            one, or a share outside [0, 1].
         Exception: whatever the method raises.
     """
     question = QUESTIONS[name]
@@ -92,4 +102,44 @@ def ask(
     wrong = int((found[:, 0] > found[:, 1]).sum()) if question.ordered else 0
     if wrong:
         raise DataError(f"{name} must return (lower, upper), got {wrong} with lower above upper")
+    if question.share and ((found < 0) | (found > 1)).any():
+        raise DataError(
+            f"{name} must return shares between 0 and 1, got {found.min():g} to {found.max():g}"
+        )
     return found
+
+
+def plain_diagnostics(fitted: FittedMethod) -> dict[str, float | str]:
+    """Return what a fitted method says of its fit, as `plain` does.
+
+    Raises:
+        DataError: it is no mapping.
+        Exception: whatever the method raises.
+    """
+    return plain(fitted.diagnostics)
+
+
+def plain(given: Any) -> dict[str, float | str]:
+    """Return numbers and texts by name; of anything else the text that says what it is.
+
+    Raises:
+        DataError: no mapping was given.
+    """
+    if not isinstance(given, Mapping):
+        raise DataError(
+            f"diagnostics must be a mapping of names to numbers or texts, got "
+            f"{type(given).__name__}"
+        )
+    items = itertools.islice(given.items(), _MOST_NAMES)
+    return {legible(str(name))[:_LONGEST_NAME]: _plain(value) for name, value in items}
+
+
+def _plain(value: Any) -> float | str:
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, Real):
+        try:
+            return float(value)
+        except OverflowError:
+            return "a number that is too large"
+    return f"no number but {type(value).__name__}"

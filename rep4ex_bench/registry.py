@@ -2,9 +2,10 @@
 
 What this package has in a folder, one component a file, has the name of its file. Another package
 offers its own through the entry-point groups ``rep4ex_bench.scenarios``, ``.methods``,
-``.representations``, ``.second_stages`` and ``.metrics``; a script or notebook calls `register`.
-Nothing is loaded before its name is asked for, so one broken plug-in does not hide the others.
-Asking for a broken one by name raises `PluginError`, which says in one line what is wrong with it.
+``.representations``, ``.second_stages``, ``.metrics`` and ``.diagnostics``; a script or notebook
+calls `register`. Nothing is loaded before its name is asked for, so one broken plug-in does not
+hide the others. Asking for a broken one by name raises `PluginError`, which says in one line what
+is wrong with it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
+from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import (
     ParameterError,
     PluginError,
@@ -87,6 +89,10 @@ class Registry(Generic[T]):
     def own_names(self) -> tuple[str, ...]:
         """Return the names that are files of this package."""
         return self._own_files
+
+    def is_at_hand(self, name: str) -> bool:
+        """Say whether a class is a file of this package or was registered in this process."""
+        return name in self._own_files or name in self._registered
 
     def load_built_in(self) -> None:
         """Import every class of this package that can be, so that forked processes need not."""
@@ -203,18 +209,22 @@ SECOND_STAGES: Registry[SecondStage] = Registry(
 METRICS: Registry[Metric] = Registry(
     "metric", Metric, "rep4ex_bench.metrics", folder="rep4ex_bench.metrics"
 )
+DIAGNOSTICS: Registry[Diagnostic] = Registry(
+    "diagnostic", Diagnostic, "rep4ex_bench.diagnostics", folder="rep4ex_bench.diagnostics"
+)
 
 
 def register(cls: type[Any]) -> type[Any]:
     """Register a component for this process; usable as a decorator.
 
     Args:
-        cls: subclass of `Method`, `Representation`, `SecondStage`, `Scenario` or `Metric`.
+        cls: subclass of `Method`, `Representation`, `SecondStage`, `Scenario`, `Metric` or
+            `Diagnostic`.
 
     Raises:
         UsageError: none of these, or its name is taken.
     """
-    for registry in (SCENARIOS, REPRESENTATIONS, SECOND_STAGES, METRICS):
+    for registry in (SCENARIOS, REPRESENTATIONS, SECOND_STAGES, METRICS, DIAGNOSTICS):
         if isinstance(cls, type) and issubclass(cls, registry.base):
             return registry.register(cls)
     return METHODS.register(cls)

@@ -1,4 +1,4 @@
-"""What there is, in words: suites, scenarios, methods, metrics, contenders."""
+"""What there is, in words: suites, scenarios, methods, metrics, diagnostics, contenders."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rep4ex_bench.component import Component
+from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import PluginError, UnknownNameError
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import (
+    DIAGNOSTICS,
     METHODS,
     METRICS,
     REPRESENTATIONS,
@@ -30,12 +32,13 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
     REPRESENTATIONS,
     SECOND_STAGES,
     METRICS,
+    DIAGNOSTICS,
     KERNEL_IMPLEMENTATIONS,
 )
 
 
 def list_components() -> dict[str, list[str]]:
-    """Return the names of all suites, components and kernel implementations."""
+    """Return the names of all components, by what they are."""
     return {
         "suites": suite_names(),
         "scenarios": SCENARIOS.names(),
@@ -43,6 +46,7 @@ def list_components() -> dict[str, list[str]]:
         "representations": REPRESENTATIONS.names(),
         "second_stages": SECOND_STAGES.names(),
         "metrics": METRICS.names(),
+        "diagnostics": DIAGNOSTICS.names(),
         "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
     }
 
@@ -94,6 +98,8 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
         lines += _of_defaults(cls()) if known else ["offers, assumptions: depend on parameters"]
     if issubclass(cls, Metric):
         lines.append(f"{cls.title}; {cls.better} is better")
+    if issubclass(cls, Diagnostic):
+        lines.append(f"{cls.title}; ranks nobody")
     if issubclass(cls, Component):
         words = check_words(f"{cls.kind} {cls.name!r}", "needs", cls.needs)
         lines.append(f"needs: {_listed(words)}")

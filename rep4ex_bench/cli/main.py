@@ -18,6 +18,7 @@ from rep4ex_bench.cli.availability import availabilities, availability_json, ava
 from rep4ex_bench.cli.comparison import print_comparison
 from rep4ex_bench.cli.controls import controls_command
 from rep4ex_bench.cli.describe import breaks, describe_component, list_components
+from rep4ex_bench.cli.diagnostics_table import print_diagnostics
 from rep4ex_bench.cli.kernels_json import kernels_json
 from rep4ex_bench.cli.leaderboard import (
     attack_command,
@@ -67,7 +68,7 @@ def list_command(as_json: bool) -> None:
 @cli.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a suite, scenario, method, metric or kernel implementation and its parameters."""
+    """Describe a suite, scenario, method, metric and so on, and its parameters."""
     click.echo(describe_component(name))
 
 
@@ -200,10 +201,13 @@ def run(
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def report(folder: Path) -> None:
+@click.option("--diagnostics", is_flag=True, help="Print what the fitted methods say, too.")
+def report(folder: Path, diagnostics: bool) -> None:
     """Build the report of a run FOLDER anew and print its leaderboard."""
     records, path = rebuild_report(folder)
     print_leaderboard(records, make_console())
+    if diagnostics:
+        print_diagnostics(records, make_console())
     click.echo(f"report: {path}")
 
 

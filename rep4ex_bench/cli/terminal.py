@@ -12,21 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.columns import USUAL, further_metrics
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
 from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.sequential import Decision
-from rep4ex_bench.boards.report.ranking_section import reach
+from rep4ex_bench.cli.results_table import results_tables
 from rep4ex_bench.running.applicability import LeftOut
 from rep4ex_bench.running.runner import Run
 from rep4ex_bench.running.suite import Suite
 
-_MARKS = {"method": "", "oracle": " (oracle)", "control": " (control)"}
-# Below this many columns the interval and the breakdown are left out; the report has them.
-_WIDE = 100
 _WITHOUT_TERMINAL = 120
-_INTERVAL = "95 % interval\nof the median"
-_ONLY_WIDE = (_INTERVAL, "beats OLS\nup to")
 
 
 def make_console() -> Console:
@@ -36,30 +31,17 @@ def make_console() -> Console:
 
 
 def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
-    """Print one table per scenario; oracles and controls stand apart below the methods."""
+    """Print the results of every scenario; oracles and controls stand apart below the methods."""
     if records.empty:
         console.print("no finished cells")
         return
-    headings = ["nMSE\noutside", _INTERVAL, "nMSE\ninside", "affine\nR²"]
-    headings += ["fit\nseconds", "beats OLS\nup to"]
-    wide = console.width >= _WIDE
+    metrics = further_metrics(records)
+    too_wide: dict[str, None] = {}
     for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
-        title = _title(str(scenario), rows.iloc[0])
-        padding = (0, 1) if wide else (0, 1, 0, 0)
-        table = Table(
-            title=title, title_justify="left", box=SIMPLE_HEAD, padding=padding, pad_edge=False
-        )
-        table.add_column("\nmethod", no_wrap=True)
-        for heading in [*headings, "\ncells"]:
-            if wide or heading not in _ONLY_WIDE:
-                table.add_column(heading, justify="right", no_wrap=True)
-        previous = "method"
-        for _, row in rows.iterrows():
-            if row["role"] != previous:
-                table.add_section()
-            previous = row["role"]
-            table.add_row(*_cells(row, wide))
-        console.print(table)
+        tables, left_out = results_tables(str(scenario), rows, metrics, console)
+        for table in tables:
+            console.print(table)
+        too_wide |= {column.heading: None for column in left_out}
     print_ranking(rank(records), console)
     console.print(
         "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth, median over "
@@ -68,30 +50,11 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         "of its kind is both more accurate and cheaper.",
         highlight=False,
     )
-
-
-def _title(scenario: str, first: pd.Series) -> Text:
-    """Return what stands above a table: scenario, data, what it breaks, state of its controls."""
-    title = Text(f"{scenario}  [{first['data_label']}]", style="bold")
-    title.append(f"\n{first['breaks']}; ", style="not bold")
-    wrong = first["controls"] == "unsolved"
-    return title.append(first["controls"], style="bold red" if wrong else "not bold")
-
-
-def _cells(row: pd.Series, wide: bool) -> list[Text]:
-    good = f"{row['cells_ok']}/{row['cells']}"
-    style = "" if row["cells_ok"] == row["cells"] else "bold red"
-    interval = spread(row["nmse_outside_low"], row["nmse_outside_high"])
-    return [
-        Text(row["method_label"] + _MARKS[row["role"]]),
-        Text(shown(row["nmse_outside"]) + ("*" if row["on_front"] else " ")),
-        *([Text(interval)] if wide else []),
-        Text(shown(row["nmse_inside"])),
-        Text(shown(row["affine_r2"])),
-        Text(shown(row["fit_seconds"])),
-        *([Text(reach(row["breakdown_ols"]))] if wide else []),
-        Text("\N{EN DASH}" if row["left_out"] else good, style=style),
-    ]
+    if too_wide:
+        console.print(f"In the report, too wide for this terminal: {', '.join(too_wide)}.")
+    for column in metrics:
+        if column.metric not in USUAL:
+            console.print(Text(f"{column.heading}: {column.meaning}."))
 
 
 def print_ranking(ranking: Ranking, console: Console) -> None:

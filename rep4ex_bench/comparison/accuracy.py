@@ -12,7 +12,8 @@ from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
 from rep4ex_bench.boards.ranking.scores import log_ratio
 from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
 from rep4ex_bench.metric import Metric
-from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
+from rep4ex_bench.records.kinds import failures
+from rep4ex_bench.records.records import LEFT_OUT
 from rep4ex_bench.registry import METRICS
 
 _COSTS = ("process_seconds", "fit_seconds")
@@ -93,7 +94,7 @@ def _notes_of_left_out(a: pd.DataFrame, b: pd.DataFrame) -> list[str] | None:
 
 
 def _failed(rows: pd.DataFrame) -> set[int]:
-    return {int(seed) for seed in rows[~rows["status"].isin(NO_FAILURE)]["seed"]}
+    return {int(seed) for seed in rows.loc[failures(rows), "seed"]}
 
 
 def _scalars(a: pd.DataFrame, b: pd.DataFrame) -> list[type[Metric]]:

@@ -37,6 +37,7 @@ from rep4ex_bench.leaderboard.scoring import score_bundle
 from rep4ex_bench.leaderboard.source import collect_source
 from rep4ex_bench.method import Method
 from rep4ex_bench.records import provenance
+from rep4ex_bench.records.kinds import DIAGNOSTIC
 from rep4ex_bench.records.predictions import read_predictions_table
 from rep4ex_bench.records.records import LEFT_OUT, read_records_table, table_bytes
 from rep4ex_bench.registry import METHODS, SCENARIOS
@@ -77,6 +78,8 @@ def submit(
     table = read_records_table(run / "records.parquet")
     label = _label([str(value) for value in pc.unique(table["method_label"])], method)
     table = table.filter(pc.equal(table["method_label"], label))
+    # a bundle claims scores; what a method says of itself is asked again where it is verified
+    table = table.filter(pc.invert(pc.starts_with(table["metric"], DIAGNOSTIC)))
     predictions = read_predictions_table(run / "predictions.parquet")
     own = pc.is_in(predictions["cell_key"], pc.unique(table["cell_key"]))
     records = table.to_pandas()

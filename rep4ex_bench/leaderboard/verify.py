@@ -32,8 +32,16 @@ from rep4ex_bench.leaderboard.reveal import ranking_seeds
 from rep4ex_bench.leaderboard.scoring import bundle_suite, cell_name, score_bundle
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
+from rep4ex_bench.records.kinds import is_failure, without_diagnostics
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA, read_predictions
-from rep4ex_bench.records.records import RECORD_SCHEMA, read_records, records_table, write_table
+from rep4ex_bench.records.records import (
+    LEFT_OUT,
+    RECORD_SCHEMA,
+    Record,
+    read_records,
+    records_table,
+    write_table,
+)
 from rep4ex_bench.running.cell import CellResult, left_out_cell
 from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.suite import Cell
@@ -181,7 +189,8 @@ class _Claims:
     """Records and predictions by cell."""
 
     def __init__(self, records: pd.DataFrame, predictions: pd.DataFrame) -> None:
-        self.records = dict(list(records.groupby("cell_key", sort=False)))
+        scores = without_diagnostics(records)
+        self.records = dict(list(scores.groupby("cell_key", sort=False)))
         self.predictions = dict(list(predictions.groupby("cell_key", sort=False)))
 
 
@@ -225,9 +234,14 @@ def _rank(
             state, why = _compare(cell, earlier, result)
             found.cells.append(Checked(cell_name(cell), "ranking seeds", state, why))
             continue
-        bad = [one for one in result.records if one.status not in ("ok", "skipped")]
+        bad = [one for one in result.records if _is_bad(one)]
         why = f"{bad[0].status}: {bad[0].error:.200}" if bad else ""
         found.cells.append(Checked(cell_name(cell), "ranking seeds", "recorded", why))
+
+
+def _is_bad(record: Record) -> bool:
+    """Say whether a record has no value of a metric; a cell that is left out has none either."""
+    return is_failure(record.metric, record.status) or record.status in LEFT_OUT
 
 
 def _compare(cell: Cell, claims: _Claims, result: CellResult) -> tuple[State, str]:
@@ -235,7 +249,7 @@ def _compare(cell: Cell, claims: _Claims, result: CellResult) -> tuple[State, st
     rows = claims.records.get(cell.key)
     if rows is None:
         return "broken", "there is no record of it"
-    again = records_table(result.records).to_pandas()
+    again = without_diagnostics(records_table(result.records).to_pandas())
     claimed_failed, failed = list(rows["metric"]) == [""], list(again["metric"]) == [""]
     if cell.left_out is not None and list(rows["status"]) == list(again["status"]):
         return "identical", f"the method does not apply: {cell.left_out.reason}"

@@ -67,6 +67,11 @@ class FittedTwoStage(FittedMethod):
         """Return the features (n, m) of codes (n, d); None where nothing decodes them."""
         return self._code.decode(code)
 
+    def support_coverage(self, actions: Tensor) -> FloatArray | None:
+        """Return the share of the code under each do(a*) where the training code was, (q,)."""
+        checked, certificate = check_query_actions(actions, self._k), self._code.certificate
+        return None if certificate is None else np.asarray(certificate.coverage(checked))
+
     @property
     def certificate(self) -> Any:
         """Return what held-out rows say about the code, and how far queries are covered by it."""

@@ -43,7 +43,8 @@ class Record:
         role: "method", "oracle" or "control".
         seed: the suite's seed of the cell.
         cell_key: SHA-256 of everything that can change the cell's numbers.
-        metric: name of the metric, "" where the cell failed before any metric or was not run.
+        metric: name of the metric, "" where the cell failed before any metric or was not run; of a
+            diagnostic, its name behind "diagnostic:" (`kinds.py`).
         at: position on the metric's axis (distance from the support), NaN for a scalar.
         value: of the metric, NaN unless status is "ok".
         status: "ok", "failed", "timeout", "out_of_memory" or "skipped"; "not_applicable" or

@@ -20,14 +20,15 @@ import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible
-from rep4ex_bench.evaluation import evaluate
+from rep4ex_bench.evaluation import diagnose, evaluate
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.metric import Evaluation, MetricValue
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.predictions import predictions_table
 from rep4ex_bench.records.records import Record
-from rep4ex_bench.running.isolation.remote_method import RemoteMethod
+from rep4ex_bench.running.isolation.method_process import backend_of
+from rep4ex_bench.running.isolation.remote_method import RemoteFitted, RemoteMethod
 from rep4ex_bench.running.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.running.process_clock import ProcessClock
 from rep4ex_bench.running.suite import Cell, canonical_parameters
@@ -203,17 +204,16 @@ def _finish(
     fitted: FittedMethod | Exception,
     memory: PeakMemory,
 ) -> CellResult:
-    """Predict and compute the metrics."""
+    """Predict, compute the metrics, then the diagnostics."""
     try:
         if isinstance(task, Exception):
             raise task
         if isinstance(fitted, Exception):
             raise fitted
         prediction = _predict(task, fitted, known, memory)
-        values = evaluate(
-            Evaluation(task, fitted, prediction, derive_seed(cell.seed, "evaluation")),
-            cell.judges or cell.metrics,
-        )
+        evaluation = Evaluation(task, fitted, prediction, derive_seed(cell.seed, "evaluation"))
+        values = evaluate(evaluation, cell.judges or cell.metrics)
+        values += diagnose(evaluation, cell.diagnostics)
         predictions = predictions_table(cell.key, task, prediction)
     except Exception as error:
         return CellResult([_failure(cell, known, error)])
@@ -223,7 +223,7 @@ def _finish(
 
 def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:
     """Predict under the clock; nothing lazy leaves it: the result is a float64 array."""
-    known.backend = str(fitted.diagnostics.get("backend", ""))
+    known.backend = fitted.backend if isinstance(fitted, RemoteFitted) else backend_of(fitted)
     actions = torch.from_numpy(task.queries.actions).to(torch.float32)
     clock, start = ProcessClock(memory.process), time.perf_counter()
     prediction = np.array(fitted.predict_do(actions), dtype=np.float64)

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
-from rep4ex_bench.records.records import NO_FAILURE
+from rep4ex_bench.records.kinds import failures, is_failure
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.executors.choice import make_executor
 from rep4ex_bench.running.run_folder import RunFolder
@@ -115,7 +115,7 @@ def run_suite(
         folder.collect(_to_collect(everything, part, folder))
         records, _ = _write_report(folder, whole.name, whole.title)
     asked = records[records["cell_key"].isin({cell.key for cell in cells})]
-    bad = asked.loc[~asked["status"].isin(NO_FAILURE), "cell_key"].nunique()
+    bad = asked.loc[failures(asked), "cell_key"].nunique()
     return Run(
         folder=folder.path,
         records=records,
@@ -157,8 +157,8 @@ def _callbacks(
     def on_done(cell: Cell, result: CellResult) -> None:
         folder.write(cell, result)
         if watcher is not None:
-            good = all(record.status in NO_FAILURE for record in result.records)
-            watcher.finished(cell, "ok" if good else "failed")
+            bad = any(is_failure(record.metric, record.status) for record in result.records)
+            watcher.finished(cell, "failed" if bad else "ok")
 
     return on_start, on_done
 

@@ -42,8 +42,9 @@ from pydantic import (
     ValidationError,
 )
 
+from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
-from rep4ex_bench.evaluation import DEFAULT_METRICS
+from rep4ex_bench.evaluation import DEFAULT_METRICS, known_diagnostics
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
@@ -83,7 +84,8 @@ class Cell:
 
     `judges` are the metrics themselves, where they were looked up already: a worker process knows
     those of this package and of installed ones by their names, not those of a script.
-    `left_out` says why it is not run, where it is not.
+    `left_out` says why it is not run, where it is not. `diagnostics` are computed after all else;
+    they change none of its numbers.
     """
 
     suite: str
@@ -99,6 +101,7 @@ class Cell:
     resources: Resources = ONE_CORE
     judges: tuple[Metric, ...] = ()
     left_out: LeftOut | None = None
+    diagnostics: tuple[str | Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ class Suite:
         scenarios = [(label, one, _identity(one)) for label, one in self.scenarios.items()]
         methods = [(label, one, _identity(one)) for label, one in self.methods.items()]
         judges = tuple(get_metric(name) for name in self.metrics)
+        diagnostics = known_diagnostics()
         common = {"protocol_version": self.protocol_version, "metrics": sorted(self.metrics)}
         return [
             Cell(
@@ -146,6 +150,7 @@ class Suite:
                 self.resources,
                 judges,
                 apart.get((scenario_label, method_label)),
+                diagnostics,
             )
             for seed in self.seeds
             for scenario_label, scenario, of_scenario in scenarios

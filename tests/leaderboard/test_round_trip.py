@@ -131,7 +131,7 @@ def test_a_package_from_the_template_is_tested_run_submitted_and_verified(tmp_pa
 
     tests = call("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
     assert tests.returncode == 0, tests.stdout
-    assert "27 passed" in tests.stdout
+    assert "30 passed" in tests.stdout
     bench = ("-m", "rep4ex_bench.cli")
     options = ("--out", "run", "--workers", "1", "--method", "toy_template")
     assert call(*bench, "run", "suite.toml", *options).returncode == 0

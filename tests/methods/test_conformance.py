@@ -90,6 +90,11 @@ def broken(check):
             with_fitted(represent=lambda self, x: np.zeros((len(x) - 1, 2))),
             with_fitted(represent=lambda self, x: np.zeros((len(x), 2))),  # takes any width
         ],
+        "check_diagnostics": [
+            with_fitted(diagnostics=["backend"]),
+            with_fitted(diagnostics={"steps": [1]}),
+            with_fitted(diagnostics={1: 1.0}),
+        ],
         "check_wrong_queries": [with_fitted(predict_do=lambda self, a: np.zeros(len(a)))],
         "check_units": [with_fit(lambda t, f: setattr(f, "mean", min(f.mean, 2.0)))],
         "check_parameters": [type("Nameless", (Honest,), {"name": ""})],

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.columns import USUAL, MetricColumn, further_metrics
 from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
 from rep4ex_bench.boards.ranking.controls import Controlled, controlled
@@ -14,10 +15,9 @@ from rep4ex_bench.boards.ranking.coverage import reasons
 from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
-from rep4ex_bench.records.records import NO_FAILURE
+from rep4ex_bench.records.kinds import failures
 
 ROLE_ORDER = ("method", "oracle", "control")
-_MEDIANS = ("nmse_inside", "affine_r2", "affine_r2_do")
 
 
 def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
@@ -25,9 +25,10 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
 
     Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario but
     those that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
-    nmse_inside, affine_r2, affine_r2_do and fit_seconds; nmse_outside_min and _max (over all
-    seeds), nmse_outside_low and _high (bootstrap interval of the median); cost_seconds (median of
-    fit and prediction together), on_front (of nmse_outside against cost_seconds, within the role),
+    nmse_inside, affine_r2, affine_r2_do, of every further scalar metric of the records
+    (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
+    and _high (bootstrap interval of the median); cost_seconds (median of fit and prediction
+    together), on_front (of nmse_outside against cost_seconds, within the role),
     breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
     value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
     that does not apply or is not installed has empty fields (NaN), comes last in its role, and
@@ -35,10 +36,10 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     `breaks` says which assumptions it breaks. In an unsolved scenario nobody is on a front.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
-    found = scores(records)
+    found, further = scores(records), further_metrics(records)
     controls, declared = controlled(records, found), declarations(records)
     tables = [
-        _scenario(s, by_scenario.get_group(s.scenario), controls[s.scenario]).assign(
+        _scenario(s, by_scenario.get_group(s.scenario), controls[s.scenario], further).assign(
             breaks=declared[s.scenario].breaks
         )
         for s in found
@@ -46,10 +47,12 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _scenario(found: Scores, rows: pd.DataFrame, controls: Controlled) -> pd.DataFrame:
+def _scenario(
+    found: Scores, rows: pd.DataFrame, controls: Controlled, further: list[MetricColumn]
+) -> pd.DataFrame:
     methods = found.values.columns
     low, high = median_intervals(found.values.to_numpy().T)
-    bad = rows.loc[~rows["status"].isin(NO_FAILURE)]
+    bad = rows.loc[failures(rows)]
     table = pd.DataFrame(
         {
             "scenario_label": found.scenario,
@@ -67,8 +70,9 @@ def _scenario(found: Scores, rows: pd.DataFrame, controls: Controlled) -> pd.Dat
     )
     failed = bad.groupby("method_label")["cell_key"].nunique().reindex(methods, fill_value=0)
     table["cells_ok"] = table["cells"] - table["cells_missing"] - failed
-    for metric in _MEDIANS:
-        table[metric] = _medians(rows, metric, table["cells"])
+    keys = {name: name for name in USUAL} | {column.metric: column.key for column in further}
+    for metric, key in keys.items():
+        table[key] = _medians(rows, metric, table["cells"])
     fitted = rows[rows["status"] == "ok"].drop_duplicates("cell_key")
     table["fit_seconds"] = fitted.groupby("method_label")["fit_seconds"].median()
     whole = fitted["fit_seconds"] + fitted["predict_seconds"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.diagnostics import diagnostic_tables
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places, rank
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
@@ -89,6 +90,7 @@ def _context(
         "reaches": reaches(board),
         "costs": cost_boards(records, looks),
         "cost_levels": level_titles(),
+        "diagnostics": diagnostic_tables(records),
         "failures": found,
         "failures_left_out": left_out,
         "provenance": tables.provenance(records),

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.columns import MetricColumn, further_metrics
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.strips import Axis, Strip, nmse_by_seed, strip
+from rep4ex_bench.records import kinds
 from rep4ex_bench.records.records import LEFT_OUT, NO_FAILURE
 
-_COLUMNS = ("nmse_outside", "nmse_inside", "affine_r2", "affine_r2_do", "fit_seconds")
 _LONGEST_MESSAGE = 1_000
 _MOST_FAILURES = 200
 _MOST_SEEDS = 100
@@ -50,14 +51,16 @@ class Row:
 class Board:
     """The leaderboard of one scenario; rows are grouped by role, methods first.
 
-    `controls` is the state of its controls; where it is "unsolved" no row has a rank. `breaks` says
-    which assumptions the scenario breaks.
+    `metrics` are the columns beside those that every board has. `controls` is the state of its
+    controls; where it is "unsolved" no row has a rank. `breaks` says which assumptions the scenario
+    breaks.
     """
 
     scenario: str
     data_label: str
     truth_source: str
     axis: Axis
+    metrics: list[MetricColumn]
     groups: list[tuple[str, list[Row]]]
     controls: str
     breaks: str
@@ -96,7 +99,7 @@ class Summary:
 
 def summary(records: pd.DataFrame) -> Summary:
     """Return the counts and dates of the head of the page."""
-    bad = records.loc[~records["status"].isin(NO_FAILURE), "cell_key"].nunique()
+    bad = records.loc[kinds.failures(records), "cell_key"].nunique()
     left_out = records.loc[records["status"].isin(LEFT_OUT), "cell_key"].nunique()
     cells = records["cell_key"].nunique() - left_out
     days = sorted({str(moment)[:10] for moment in records["finished_at"] if moment})
@@ -130,9 +133,9 @@ def boards(board: pd.DataFrame, records: pd.DataFrame, looks: dict[str, Appearan
     """Return one board per scenario of `ranking.leaderboard` of the records."""
     if board.empty:
         return []
-    by_seed = nmse_by_seed(records)
+    by_seed, metrics = nmse_by_seed(records), further_metrics(records)
     return [
-        _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)))
+        _board(str(scenario), table, by_seed, looks, _truth_source(records, str(scenario)), metrics)
         for scenario, table in board.groupby("scenario_label", sort=False)
     ]
 
@@ -143,7 +146,9 @@ def _board(
     by_seed: dict[tuple[str, str], dict[int, float]],
     looks: dict[str, Appearance],
     truth_source: str,
+    metrics: list[MetricColumn],
 ) -> Board:
+    columns = ("nmse_outside", *(column.key for column in metrics), "fit_seconds")
     entries = [(str(entry["method_label"]), entry) for entry in table.to_dict("records")]
     axis = Axis([v for label, _ in entries for v in by_seed.get((scenario, label), {}).values()])
     controls = str(table["controls"].iloc[0])
@@ -152,12 +157,14 @@ def _board(
         rows = groups.setdefault(str(entry["role"]), [])
         ranked = entry["role"] == "method" and not entry["left_out"] and controls != "unsolved"
         rank = str(len(rows) + 1) if ranked else ""
-        rows.append(_row(rank, looks[label], entry, by_seed.get((scenario, label), {}), axis))
+        own = by_seed.get((scenario, label), {})
+        rows.append(_row(rank, looks[label], entry, own, axis, columns))
     return Board(
         scenario=scenario,
         data_label=str(table["data_label"].iloc[0]),
         truth_source=truth_source,
         axis=axis,
+        metrics=metrics,
         groups=list(groups.items()),
         controls=controls,
         breaks=str(table["breaks"].iloc[0]),
@@ -165,9 +172,14 @@ def _board(
 
 
 def _row(
-    rank: str, looks: Appearance, entry: dict[Any, Any], by_seed: dict[int, float], axis: Axis
+    rank: str,
+    looks: Appearance,
+    entry: dict[Any, Any],
+    by_seed: dict[int, float],
+    axis: Axis,
+    columns: tuple[str, ...],
 ) -> Row:
-    numbers = {column: float(entry[column]) for column in _COLUMNS}
+    numbers = {column: float(entry[column]) for column in columns}
     low, high = float(entry["nmse_outside_min"]), float(entry["nmse_outside_max"])
     return Row(
         rank=rank,
@@ -190,7 +202,10 @@ def _truth_source(records: pd.DataFrame, scenario: str) -> str:
 
 
 def failures(records: pd.DataFrame) -> tuple[list[Failure], int]:
-    """Return what failed, alike records as one, and how many of those were left out at the end."""
+    """Return what failed, alike records as one, and how many of those were left out at the end.
+
+    Diagnostics are among them, though they make no cell a failed one.
+    """
     bad = records[~records["status"].isin(NO_FAILURE)]
     alike = ["scenario_label", "method_label", "metric", "status", "error"]
     found = [

@@ -13,6 +13,7 @@ from rep4ex_bench.files import write_bytes
 from rep4ex_bench.leaderboard.site.entries import Entry, read_entries
 from rep4ex_bench.leaderboard.site.links import (
     Link,
+    diagnostics_link,
     entry_link,
     figures_link,
     method_link,
@@ -20,6 +21,7 @@ from rep4ex_bench.leaderboard.site.links import (
 )
 from rep4ex_bench.leaderboard.site.names import by_label, labelled, slug
 from rep4ex_bench.leaderboard.site.pages import (
+    diagnostics_page,
     index_page,
     method_page,
     scenario_page,
@@ -77,6 +79,8 @@ def _pages(board: Path) -> dict[str, str]:
     for one in found:
         title = f"{one.title} ({one.seeds} ranking seeds)"
         pages[figures_link(one).href] = render_report(one.records, one.predictions, title)
+        if one.diagnostics:
+            pages[diagnostics_link(one).href] = diagnostics_page(one)
         for scenario in one.records["scenario_label"].unique():
             page = scenario_page(one, str(scenario), by_label(entries, one.suite))
             pages[scenario_link(one, str(scenario)).href] = page

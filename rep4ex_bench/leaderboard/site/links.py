@@ -33,6 +33,11 @@ def scenario_link(round_: Round, scenario: str) -> Link:
     return Link(f"scenario/{slug(f'{round_.key} {scenario}')}.html", scenario + mark)
 
 
+def diagnostics_link(round_: Round) -> Link:
+    """Return the link to the page of the diagnostics of a round."""
+    return Link(f"diagnostics/{slug(round_.key)}.html", "Diagnostics")
+
+
 def figures_link(round_: Round) -> Link:
     """Return the link to the report of a round, with all figures."""
     return Link(f"round/{slug(round_.key)}.html", round_.title)

@@ -16,13 +16,14 @@ from rep4ex_bench.boards.report.tables import boards
 from rep4ex_bench.leaderboard.site.entries import Entry
 from rep4ex_bench.leaderboard.site.links import (
     Link,
+    diagnostics_link,
     entry_link,
     figures_link,
     method_link,
     scenario_link,
 )
 from rep4ex_bench.leaderboard.site.names import by_label
-from rep4ex_bench.leaderboard.site.results import results_data
+from rep4ex_bench.leaderboard.site.results import all_metrics, results_data
 from rep4ex_bench.leaderboard.site.rounds import Round
 
 # Rows of a table that are static HTML at most: larger tables are drawn a page at a time.
@@ -40,13 +41,19 @@ def index_page(entries: list[Entry], found: list[Round], speed: list[Link]) -> s
         libraries=_TABLES,
         data=results,
         rounds=[
-            {"round": one, "figures": figures_link(one), "scenarios": _scenario_links(one)}
+            {
+                "round": one,
+                "figures": figures_link(one),
+                "diagnostics": diagnostics_link(one) if one.diagnostics else None,
+                "scenarios": _scenario_links(one),
+            }
             for one in found
         ],
         entries=[(entry, entry_link(entry), method_link(entry.name)) for entry in entries],
         speed=speed,
         places=places,
         results=len(results["rows"]),
+        metrics=all_metrics(found),
     )
 
 
@@ -82,6 +89,11 @@ def scenario_page(round_: Round, scenario: str, entries: dict[str, Entry]) -> st
     )
 
 
+def diagnostics_page(round_: Round) -> str:
+    """Return the page of what the methods of a round say of their own fits; it ranks nobody."""
+    return _render("site_diagnostics.html.j2", round_.title, "../", tables=round_.diagnostics)
+
+
 def method_page(name: str, entries: list[Entry], found: list[Round]) -> str:
     """Return the page of one submission: what it is, its versions, its results everywhere."""
     labels = {entry.label for entry in entries}
@@ -97,7 +109,9 @@ def method_page(name: str, entries: list[Entry], found: list[Round]) -> str:
         "../",
         entries=[(entry, entry_link(entry)) for entry in entries],
         results=results,
+        metrics=all_metrics([one for one, _, _ in results]),
         sort=_sort,
+        nothing=math.nan,
     )
 
 

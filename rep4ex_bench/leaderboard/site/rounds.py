@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from rep4ex_bench.boards.columns import MetricColumn, further_metrics
+from rep4ex_bench.boards.diagnostics import DiagnosticTable, diagnostic_tables
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, rank
 from rep4ex_bench.leaderboard.site.entries import Entry
 
@@ -23,6 +25,8 @@ class Round:
         beacon: that they follow from.
         records: of all entries, labelled by the entries' labels.
         predictions: of all entries.
+        metrics: columns of the board beside nmse_outside.
+        diagnostics: of the records; none of them ranks.
         board: as of `ranking.leaderboard`.
         ranking: over all scenarios.
     """
@@ -34,6 +38,8 @@ class Round:
     beacon: str
     records: pd.DataFrame
     predictions: pd.DataFrame
+    metrics: list[MetricColumn]
+    diagnostics: list[DiagnosticTable]
     board: pd.DataFrame
     ranking: Ranking
 
@@ -67,6 +73,8 @@ def _round(suite: str, seeds: tuple[int, ...], entries: list[Entry]) -> Round:
         beacon=first.verified.file.beacon if first.verified else "",
         records=records,
         predictions=pd.concat(predictions, ignore_index=True),
+        metrics=further_metrics(records),
+        diagnostics=diagnostic_tables(records),
         board=leaderboard(records),
         ranking=rank(records),
     )

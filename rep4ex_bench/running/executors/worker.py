@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from typing import Literal
 
 import cloudpickle
@@ -28,7 +29,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from rep4ex_bench.records import provenance
-from rep4ex_bench.registry import METHODS, SCENARIOS
+from rep4ex_bench.registry import DIAGNOSTICS, METHODS, SCENARIOS
 from rep4ex_bench.running.cell import CELL_THREADS, run_cell, run_cells
 from rep4ex_bench.running.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
 from rep4ex_bench.running.executors.limit_watch import LimitWatch
@@ -89,11 +90,13 @@ def warm_up() -> None:
     Our own components only; a plug-in is imported by the child that runs it. No backward pass: its
     threads would not survive the fork.
     """
-    for registry in (SCENARIOS, METHODS):
+    for registry in (SCENARIOS, METHODS, DIAGNOSTICS):
         registry.load_built_in()
     provenance.look_up()
     (cell,) = parse_suite(_FIRST_CELL, "the first cell").cells()
-    run_cell(cell, "cpu")  # libraries import and allocate at first use: it took 15 ms a cell
+    own = tuple(one for one in cell.diagnostics if not isinstance(one, str))
+    # libraries import and allocate at first use: it took 15 ms a cell
+    run_cell(replace(cell, diagnostics=own), "cpu")
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     torch.optim.Adam([parameter]).step()  # torch imports half of itself at the first step

@@ -18,7 +18,7 @@ import torch
 
 from rep4ex_bench.errors import describe_error, is_out_of_memory
 from rep4ex_bench.method import FittedMethod, Method
-from rep4ex_bench.questions import QUESTIONS
+from rep4ex_bench.questions import QUESTIONS, plain_diagnostics
 from rep4ex_bench.running.isolation.channel import (
     Array,
     Channel,
@@ -45,6 +45,7 @@ class MethodProcess:
             "load": self._load,
             "fit": self._fit,
             "ask": self._ask,
+            "diagnostics": self._diagnostics,
         }
         while True:
             try:
@@ -86,6 +87,9 @@ class MethodProcess:
         answer = getattr(self._at(message), question.name)(*tensors, **message["numbers"])
         return ({"none": True}, b"") if answer is None else ({}, np.array(answer, np.float64))
 
+    def _diagnostics(self, message: dict[str, Any], content: bytes) -> _Answer:
+        return {"diagnostics": plain_diagnostics(self._at(message))}, b""
+
     def _at(self, message: dict[str, Any]) -> FittedMethod:
         fitted: FittedMethod | Exception = self._fitted[message["place"]]
         if isinstance(fitted, Exception):
@@ -101,7 +105,15 @@ def error_message(error: BaseException) -> dict[str, Any]:
 def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:
     if isinstance(result, Exception):
         return error_message(result)
-    return {"backend": str(result.diagnostics.get("backend", ""))}
+    return {"backend": backend_of(result)}
+
+
+def backend_of(fitted: FittedMethod) -> str:
+    """Return the kernel path that ran, "" where the method does not say."""
+    try:
+        return str(plain_diagnostics(fitted).get("backend", ""))
+    except Exception:  # no reason to lose the fit; each diagnostic that reads it says so
+        return ""
 
 
 def _gpu_bytes() -> int:

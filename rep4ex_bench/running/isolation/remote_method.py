@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import Rep4ExBenchError, UsageError
+from rep4ex_bench.errors import DataError, Rep4ExBenchError, UsageError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.questions import plain
 from rep4ex_bench.running.isolation.channel import (
     Array,
     Channel,
@@ -147,7 +148,8 @@ class RemoteFitted(FittedMethod):
     def __init__(self, method: RemoteMethod, place: int, answer: Mapping[str, Any]) -> None:
         self._method = method
         self._place = place
-        self._backend = str(answer.get("backend", ""))[:100]
+        self.backend = str(answer.get("backend", ""))[:100]
+        self._diagnostics: dict[str, float | str] | None = None
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Ask for E[Y | do(A = a*)] at (q, k) actions."""
@@ -176,10 +178,24 @@ class RemoteFitted(FittedMethod):
         """Ask for the features of codes (n, d)."""
         return self._answer("decode", code)
 
+    def support_coverage(self, actions: Tensor) -> FloatArray | None:
+        """Ask how far (q, k) actions are covered, (q,)."""
+        return self._answer("support_coverage", actions)
+
     @property
     def diagnostics(self) -> Mapping[str, Any]:
-        """What the method said of its fit."""
-        return {"backend": self._backend}
+        """What the method says of its fit, asked for once; `backend` is what it said at first.
+
+        Nobody may ask before the predictions are made: the method answers outside of any clock.
+        """
+        if self._diagnostics is None:
+            answer, _ = self._method.ask({"do": "diagnostics", "place": self._place})
+            try:
+                said = plain(answer.get("diagnostics"))
+            except DataError as error:
+                raise _not_kept(error) from error
+            self._diagnostics = {**said, "backend": self.backend}
+        return dict(self._diagnostics)
 
     def _answer(
         self, name: str, values: Tensor, beside: Tensor | None = None, **numbers: float

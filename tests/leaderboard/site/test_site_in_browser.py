@@ -10,7 +10,7 @@ from rep4ex_bench.leaderboard.site.names import labelled
 from rep4ex_bench.leaderboard.site.pages import index_page
 
 MOST_BYTES = 1_000_000
-KINDS = ("", "method", "scenario", "submission", "round")
+KINDS = ("", "method", "scenario", "submission", "round", "diagnostics")
 
 
 @pytest.fixture(scope="module")

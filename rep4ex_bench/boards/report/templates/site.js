@@ -28,6 +28,7 @@ const number = (of, show) => ({
   type: "num", className: "number",
   data: (row, kind) => (kind === "display" ? show(row) : of(row) ?? FAILED),
 });
+const value = (place) => number((row) => row[place], (row) => shownNumber(row[place]));
 
 const columns = [
   text((row, display) => (display ? escaped : String)(results.suites[row[0]])),
@@ -36,10 +37,11 @@ const columns = [
   text((row, display) => (display ? badge(row[3]) : row[3])),
   number((row) => row[4], (row) => `<b>${shownNumber(row[4])}</b>`),
   number((row) => row[5], (row) => `${shownNumber(row[5])} to ${shownNumber(row[6])}`),
-  ...[7, 8, 9].map((place) => number((row) => row[place], (row) => shownNumber(row[place]))),
+  ...results.metrics.map((_, place) => value(11 + place)),
+  value(7),
   // an empty field says why it is empty
-  number((row) => (row[11] ? row[10] / row[11] : null),
-    (row) => (row[11] ? `${row[10]}/${row[11]}` : `<span class="why">${escaped(row[12] ?? "")}</span>`)),
+  number((row) => (row[9] ? row[8] / row[9] : null),
+    (row) => (row[9] ? `${row[8]}/${row[9]}` : `<span class="why">${escaped(row[10])}</span>`)),
 ];
 
 if (results.rows.length) {
