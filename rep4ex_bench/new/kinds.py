@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rep4ex_bench.registry import METHODS, METRICS, REPRESENTATIONS, SCENARIOS, SECOND_STAGES
+from rep4ex_bench.registry import (
+    DIAGNOSTICS,
+    METHODS,
+    METRICS,
+    REPRESENTATIONS,
+    SCENARIOS,
+    SECOND_STAGES,
+)
 from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
 
 _RUN = "rep4ex-bench run suite.toml --out run     # a small suite, with others to compare with"
@@ -44,6 +51,9 @@ KINDS: dict[str, Kind] = {
     "second-stage": Kind("second stage", "second_stage", SECOND_STAGES),
     "scenario": Kind("scenario", "scenario", SCENARIOS),
     "metric": Kind("metric", "metric", METRICS),
+    "diagnostic": Kind(
+        "diagnostic", "diagnostic", DIAGNOSTICS, _RUN + "\nrep4ex-bench report run --diagnostics"
+    ),
     "contender": Kind(
         "contender",
         "contender",
