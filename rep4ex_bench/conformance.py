@@ -26,6 +26,7 @@ from rep4ex_bench.errors import ConformanceError, DataError, OracleRequiredError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.methods.two_stage import TwoStage
 from rep4ex_bench.parameters import build
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.questions import ask
 from rep4ex_bench.registry import get_scenario
 from rep4ex_bench.representation import Representation
@@ -71,6 +72,10 @@ def check_predictions(method: Method, task: Task) -> None:
         prediction.dtype == np.float64, f"predict_do must return float64, got {prediction.dtype}"
     )
     _require(bool(np.isfinite(prediction).all()), "predictions must be finite")
+    _require(
+        np.array_equal(fitted.predict(QueryData(_queries(task))), prediction),
+        "predict must answer as predict_do where actions alone are given",
+    )
     _check_answers(fitted, _queries(task)[:9])
 
 

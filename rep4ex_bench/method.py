@@ -16,6 +16,7 @@ from rep4ex_bench.component import Component
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import OracleRequiredError
 from rep4ex_bench.oracle import Oracle
+from rep4ex_bench.query_data import QueryData
 
 Role = Literal["method", "oracle", "control"]
 
@@ -36,6 +37,20 @@ class FittedMethod(ABC):
         Raises:
             DataError: actions of another width than in training, or not finite.
         """
+
+    def predict(self, queries: QueryData) -> FloatArray:
+        """Return estimates of E[Y | do(A = a*)], (q,), for units of which more is known.
+
+        A method that makes use of it overrides this; where actions alone are given, the answer is
+        that of `predict_do`.
+
+        Args:
+            queries: actions (q, k), and what else the scenario tells of the units.
+
+        Raises:
+            DataError: as `predict_do`, or something that the method needs is not given.
+        """
+        return self.predict_do(queries.actions)
 
     def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
         """Return intervals that hold E[Y | do(A = a*)] with probability `level`; None for none.

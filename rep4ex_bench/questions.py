@@ -20,6 +20,7 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError, legible
 from rep4ex_bench.method import FittedMethod
+from rep4ex_bench.query_data import QueryData
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Question:
 
     Attributes:
         name: of the method of `FittedMethod`.
-        of: what the rows of the tensor are: "actions", "features" or "code".
+        of: what the rows of the tensor are: "actions", "features" or "code"; or "queries", which
+            are a `QueryData` instead.
         beside: what the rows of a second tensor are, "" where there is none.
         numbers: names of the numbers that come with it.
         shape: of the answer beyond its rows: a size, the name of a number, or None for any size.
@@ -55,6 +57,7 @@ class Question:
 QUESTIONS = {
     one.name: one
     for one in (
+        Question("predict", "queries", needed=True),
         Question("predict_do", "actions", needed=True),
         Question("predict_interval", "actions", ("level",), shape=(2,), ordered=True),
         Question("sample_outcome_do", "actions", ("n", "seed"), shape=("n",)),
@@ -69,7 +72,11 @@ _MOST_NAMES, _LONGEST_NAME = 100, 100
 
 
 def ask(
-    fitted: FittedMethod, name: str, rows: Tensor, beside: Tensor | None = None, **numbers: Any
+    fitted: FittedMethod,
+    name: str,
+    rows: Tensor | QueryData,
+    beside: Tensor | None = None,
+    **numbers: Any,
 ) -> FloatArray | None:
     """Return the answer to a question of `QUESTIONS` in float64, None where there is none.
 

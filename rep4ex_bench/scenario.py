@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.query_data import OPTIONAL, QueryData
 from rep4ex_bench.vocabulary import ASSUMPTIONS, WORDS, check_words
 
 TruthSource = Literal["closed form", "Monte Carlo", "held-out rows"]
@@ -36,11 +37,30 @@ class Queries:
         path_position: shape (q,), position t of the action on a straight path through the centre
             (|t| is the distance), NaN for actions off the path. Only actions off the path are
             scored; the path is there to be looked at.
+        covariates, environment, time, second_view, previous_features, context_features,
+            context_outcome: what methods are told beside the actions, see `QueryData`; None where
+            the scenario does not give it.
     """
 
     actions: FloatArray
     distance: FloatArray
     path_position: FloatArray
+    covariates: FloatArray | None = None
+    environment: FloatArray | None = None
+    time: FloatArray | None = None
+    second_view: FloatArray | None = None
+    previous_features: FloatArray | None = None
+    context_features: FloatArray | None = None
+    context_outcome: FloatArray | None = None
+
+    def asked(self) -> QueryData:
+        """Return what methods are told: no distance and no position.
+
+        Raises:
+            DataError: shapes that do not match, or values that are not finite.
+        """
+        given: dict[str, Any] = {name: getattr(self, name) for name in ("actions", *OPTIONAL)}
+        return QueryData(**given)
 
     @property
     def scored(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

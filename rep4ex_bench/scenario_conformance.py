@@ -6,7 +6,8 @@
         check(scenario, task)
     check_controls(scenario)
 
-There is one check for each word of `vocabulary.ASSUMPTIONS`. It looks only where the word is
+`check_offers` holds the task to what is offered. Besides it there is one check for each word of
+`vocabulary.ASSUMPTIONS`. It looks only where the word is
 declared and the task's oracle can tell, and raises `ConformanceError`, which says what was expected
 and what came. A check that passes has found no counterexample among what was drawn: it is no proof.
 `check_controls` fits methods, on three seeds: give it a scenario with few rows.
@@ -30,6 +31,8 @@ from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
 from rep4ex_bench.scenario import Scenario, Task
 from rep4ex_bench.seeding import numpy_generator
 
+_OBSERVED = ("covariates", "environment", "time", "second_view", "previous_features")
+
 ScenarioCheck = Callable[[Scenario, Task], None]
 
 _SEED = 11
@@ -42,6 +45,26 @@ _NEIGHBOURS = 5.0  # times the distance to the nearest latent
 _BLOCKS = 100
 _BEYOND = 1.05  # how far all draws must reach beyond a hundredth of them
 _SMALLEST_P = 1e-6
+
+
+def check_offers(scenario: Scenario, task: Task) -> None:
+    """Check that the task has what the scenario offers, and offers what it has."""
+    train, queries, oracle = task.train, task.queries, task.oracle
+    has = {
+        "features": train.m > 0,
+        **{name: getattr(train, name) is not None for name in _OBSERVED},
+        "context": queries.context_outcome is not None,
+        "oracle": oracle is not None,
+        "linear_oracle": isinstance(oracle, LinearOracle),
+    }
+    offered = scenario.checked_offers()
+    for word, there in has.items():
+        _require(
+            there == (word in offered),
+            f"offers: {word!r} is {'' if word in offered else 'not '}offered, and the task has "
+            f"{'it' if there else 'none'}",
+        )
+    queries.asked()  # shapes match
 
 
 def check_linear_action_effect(scenario: Scenario, task: Task) -> None:
@@ -193,6 +216,7 @@ def check_controls(scenario: Scenario, seeds: Sequence[int] = (0, 1, 2)) -> None
 
 
 SCENARIO_CHECKS: tuple[ScenarioCheck, ...] = (
+    check_offers,
     check_linear_action_effect,
     check_injective_mixing,
     check_noiseless_features,

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rep4ex_bench.component import Component
 from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.query_data import QueryData
 
 
 class FittedSecondStage(ABC):
@@ -24,6 +25,10 @@ class FittedSecondStage(ABC):
     @abstractmethod
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,), for checked actions (q, k)."""
+
+    def predict(self, queries: QueryData) -> FloatArray:
+        """Return estimates (q,) as `FittedMethod.predict`."""
+        return self.predict_do(queries.actions)
 
     def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
         """Return intervals (q, 2) as `FittedMethod.predict_interval`, or None."""

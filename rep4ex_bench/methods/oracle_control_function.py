@@ -13,6 +13,7 @@ from rep4ex_bench.methods._preset import WithSecondStage
 from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
 
@@ -27,6 +28,11 @@ class FittedOracle(FittedMethod):
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
         return self._stage.predict_do(check_query_actions(actions, self._k))
+
+    def predict(self, queries: QueryData) -> FloatArray:
+        """Return estimates of E[Y | do(A = a*)], (q,), with what else is known of the units."""
+        check_query_actions(queries.actions, self._k)
+        return self._stage.predict(queries)
 
     def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
         """Return the second stage's intervals (q, 2), None where it has none."""

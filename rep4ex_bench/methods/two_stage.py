@@ -23,6 +23,7 @@ from rep4ex_bench.data import FloatArray, TrainingData, as_float32, check_query_
 from rep4ex_bench.errors import DataError, PluginError
 from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.numerics import resolve_device
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.registry import REPRESENTATIONS, SECOND_STAGES, part_of
 from rep4ex_bench.representation import Code, Progress, Representation
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
@@ -40,6 +41,11 @@ class FittedTwoStage(FittedMethod):
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
         return self._stage.predict_do(check_query_actions(actions, self._k))
+
+    def predict(self, queries: QueryData) -> FloatArray:
+        """Return estimates of E[Y | do(A = a*)], (q,), with what else is known of the units."""
+        check_query_actions(queries.actions, self._k)
+        return self._stage.predict(queries)
 
     def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
         """Return the second stage's intervals (q, 2), None where it has none."""

@@ -224,9 +224,9 @@ def _finish(
 def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:
     """Predict under the clock; nothing lazy leaves it: the result is a float64 array."""
     known.backend = fitted.backend if isinstance(fitted, RemoteFitted) else backend_of(fitted)
-    actions = torch.from_numpy(task.queries.actions).to(torch.float32)
+    queries = task.queries.asked()
     clock, start = ProcessClock(memory.process), time.perf_counter()
-    prediction = np.array(fitted.predict_do(actions), dtype=np.float64)
+    prediction = np.array(fitted.predict(queries), dtype=np.float64)
     _synchronise()
     known.cost = Cost(
         fit_seconds=known.cost.fit_seconds,
@@ -236,7 +236,7 @@ def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMem
     )
     if prediction.shape != task.truth.values.shape:
         raise DataError(
-            f"predict_do must return shape {task.truth.values.shape}, one value per query, "
+            f"predict must return shape {task.truth.values.shape}, one value per query, "
             f"got {prediction.shape}"
         )
     return prediction

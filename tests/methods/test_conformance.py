@@ -76,6 +76,7 @@ def broken(check):
             with_fitted(predict_do=lambda self, a: np.zeros(len(a) - 1)),
             with_fitted(predict_do=lambda self, a: np.zeros(len(a), np.float32)),
             with_fitted(predict_do=lambda self, a: np.full(len(a), np.inf)),
+            with_fitted(predict=lambda self, q: np.full(len(q), 7.0)),
         ],
         "check_determinism": [with_fit(lambda t, f: setattr(f, "mean", float(next(state))))],
         "check_queries_are_independent": [
@@ -87,8 +88,8 @@ def broken(check):
             with_fit(lambda t, f: np.random.rand()),
         ],
         "check_representation": [
-            with_fitted(represent=lambda self, x: np.zeros((len(x) - 1, 2))),
-            with_fitted(represent=lambda self, x: np.zeros((len(x), 2))),  # takes any width
+            with_fitted(represent=lambda self, x, a=None: np.zeros((len(x) - 1, 2))),
+            with_fitted(represent=lambda self, x, a=None: np.zeros((len(x), 2))),  # takes any width
         ],
         "check_diagnostics": [
             with_fitted(diagnostics=["backend"]),

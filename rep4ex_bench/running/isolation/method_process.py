@@ -15,9 +15,11 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import torch
+from torch import Tensor
 
 from rep4ex_bench.errors import describe_error, is_out_of_memory
 from rep4ex_bench.method import FittedMethod, Method
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.questions import QUESTIONS, plain_diagnostics
 from rep4ex_bench.running.isolation.channel import (
     Array,
@@ -80,7 +82,9 @@ class MethodProcess:
     def _ask(self, message: dict[str, Any], content: bytes) -> _Answer:
         question = QUESTIONS[message["question"]]
         rows = torch.from_numpy(array_of(message, content))
-        tensors = [rows]
+        tensors: list[Tensor | QueryData] = [rows]
+        if "layout" in message:
+            tensors = [QueryData.unpacked(rows, message["layout"])]
         if "columns" in message:  # a second tensor's columns follow those of the first
             parts = rows.split([message["columns"], rows.shape[1] - message["columns"]], dim=1)
             tensors = [part.contiguous() for part in parts]

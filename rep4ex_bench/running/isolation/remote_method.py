@@ -20,6 +20,7 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError, Rep4ExBenchError, UsageError
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.questions import plain
 from rep4ex_bench.running.isolation.channel import (
     Array,
@@ -151,9 +152,16 @@ class RemoteFitted(FittedMethod):
         self.backend = str(answer.get("backend", ""))[:100]
         self._diagnostics: dict[str, float | str] | None = None
 
+    def predict(self, queries: QueryData) -> FloatArray:
+        """Ask for E[Y | do(A = a*)] at q queries."""
+        columns, layout = queries.packed()
+        return self._needed(self._answer("predict", columns, layout=layout))
+
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Ask for E[Y | do(A = a*)] at (q, k) actions."""
-        numbers = self._answer("predict_do", actions)
+        return self._needed(self._answer("predict_do", actions))
+
+    def _needed(self, numbers: Array | None) -> FloatArray:
         if numbers is None:
             raise _not_kept("it gave no predictions")
         return np.asarray(numbers, dtype=np.float64)
@@ -198,9 +206,16 @@ class RemoteFitted(FittedMethod):
         return dict(self._diagnostics)
 
     def _answer(
-        self, name: str, values: Tensor, beside: Tensor | None = None, **numbers: float
+        self,
+        name: str,
+        values: Tensor,
+        beside: Tensor | None = None,
+        layout: list[tuple[str, list[int]]] | None = None,
+        **numbers: float,
     ) -> Array | None:
         question = {"do": "ask", "question": name, "place": self._place, "numbers": numbers}
+        if layout is not None:
+            question["layout"] = layout
         if beside is not None:  # columns of one array, cut again on the other side
             question["columns"] = values.shape[1]
             values = torch.cat([values, beside.to(values)], dim=1)
