@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 def replica(seed, weight=3.0, k=2, d=2, m=5, n=170):
     train = get_scenario("linear_action", k=k, d=d, m=m, n=n, outcome="bump").sample(seed).train
     start = train.actions if weight > 0 else None
-    return Replica(train.features, train.actions, start, weight, seed)
+    return Replica.of(train, train.actions, start, weight, seed)
 
 
 def plan(name="mlp", d=2, hidden=7, steps=12):

@@ -30,7 +30,9 @@ class ConvolutionalAutoencoder(Autoencoder):
 
     name: ClassVar[str] = "convolutional"
 
-    def __init__(self, m: int, latent_dim: int, hidden: int) -> None:
+    def __init__(
+        self, m: int, latent_dim: int, hidden: int, k: int = 0, environments: int = 0
+    ) -> None:
         """Take the widths; features must be a square image with sides divisible by 4."""
         self._side = math.isqrt(m)
         if self._side**2 != m or self._side % 4:
@@ -38,7 +40,7 @@ class ConvolutionalAutoencoder(Autoencoder):
                 "the convolutional autoencoder takes square images with sides divisible by 4 as "
                 f"features (16, 64, 144, 256, ... columns), got {m} columns"
             )
-        super().__init__(m, latent_dim, hidden)
+        super().__init__(m, latent_dim, hidden, k, environments)
         self._flat = _CHANNELS[1] * (self._side // 4) ** 2
 
     def draw(self, directions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:

@@ -31,11 +31,13 @@ class InvertibleAutoencoder(Autoencoder):
 
     name: ClassVar[str] = "invertible"
 
-    def __init__(self, m: int, latent_dim: int, hidden: int) -> None:
+    def __init__(
+        self, m: int, latent_dim: int, hidden: int, k: int = 0, environments: int = 0
+    ) -> None:
         """Take the widths; couplings need two features."""
         if m < 2:
             raise DataError(f"the invertible autoencoder needs at least 2 features, got {m}")
-        super().__init__(m, latent_dim, hidden)
+        super().__init__(m, latent_dim, hidden, k, environments)
         # every coordinate of the code is in the first half where that is large enough
         self._half = max(1, m // 2)
 
