@@ -1,5 +1,7 @@
 """Every autoencoder: shapes, gradients, learning, and what each promises of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,9 @@ from rep4ex_bench.methods.training.autoencoders.invertible import complete_basis
 from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.methods.training.latent_loss import LatentLoss
 from rep4ex_bench.methods.training.linear_code import linear_code
+from rep4ex_bench.methods.training.networks import Standardise
 from rep4ex_bench.methods.training.replica import Plan, Replica
+from rep4ex_bench.methods.training.side import Side
 from rep4ex_bench.methods.training.stack import train_stack
 from rep4ex_bench.seeding import torch_generator
 from rep4ex_kernels import energy_distance
@@ -23,7 +27,7 @@ EVERY = pytest.mark.parametrize("name", sorted(AUTOENCODERS))
 
 def stacked(name, replicas=3, m=16, d=2, hidden=8):
     """An autoencoder, weights of a few replicas and rows for them."""
-    autoencoder = AUTOENCODERS[name](m, d, hidden)
+    autoencoder = AUTOENCODERS[name](m, d, hidden, 2, 3)
     rng = np.random.default_rng(0)
     drawn = []
     for seed in range(replicas):
@@ -35,13 +39,22 @@ def stacked(name, replicas=3, m=16, d=2, hidden=8):
     return autoencoder, weights, rows, noise if autoencoder.noisy else None
 
 
+def side_of(autoencoder, replicas=3):
+    """Actions and environments of the rows, where the autoencoder is shown them."""
+    rng = np.random.default_rng(1)
+    actions = torch.tensor(rng.normal(size=(replicas, 2, 32)), dtype=torch.float32)
+    environment = torch.tensor(rng.integers(0, 3, (replicas, 32)))
+    return Side(actions, environment) if autoencoder.conditional else None
+
+
 @EVERY
 def test_shapes_and_one_finite_loss_per_replica(name):
     autoencoder, weights, rows, noise = stacked(name)
-    code = autoencoder.encode(weights, rows)
+    side = side_of(autoencoder)
+    code = autoencoder.encode(weights, rows, side)
     assert code.shape == (3, 2, 32)
-    assert autoencoder.decode(weights, code).shape == rows.shape
-    losses, penalised = autoencoder.objective(weights, rows, noise)
+    assert autoencoder.decode(weights, code, side).shape == rows.shape
+    losses, penalised = autoencoder.objective(weights, rows, noise, side)
     assert losses.shape == (3,)
     assert torch.isfinite(losses).all()
     assert torch.equal(penalised, code)
@@ -52,7 +65,7 @@ def test_a_loss_depends_on_its_own_replica_only(name):
     autoencoder, weights, rows, noise = stacked(name)
     for value in weights.values():
         value.requires_grad_()
-    losses, _ = autoencoder.objective(weights, rows, noise)
+    losses, _ = autoencoder.objective(weights, rows, noise, side_of(autoencoder))
     gradients = torch.autograd.grad(losses[1], list(weights.values()), allow_unused=True)
     used = [gradient for gradient in gradients if gradient is not None]
     assert any(gradient[1].abs().sum() > 0 for gradient in used)
@@ -69,13 +82,13 @@ def test_training_reconstructs_better_than_the_linear_start(name):
         scenario = get_scenario("linear_action", n=600, m=9, layers=1, outcome="bump")
     train = scenario.sample(0).train
     plan = Plan(name, 2, 16, 200 if name == "convolutional" else 400, InvarianceLoss())
-    one = Replica(train.features, train.actions, train.actions, 0.3, 0)
+    one = Replica.of(train, train.actions, train.actions, 0.3, 0)
     (trained,) = train_stack([one], plan, CPU)
     x = trained.standardise(train.features).double()
     code = x @ linear_code(x, train.actions, 2)
     left = x - code @ torch.linalg.lstsq(code, x).solution
     linear = float(left.square().mean())
-    assert trained.reconstruction_error(train.features) < 0.8 * linear
+    assert trained.reconstruction_error(train.features, train.actions) < 0.8 * linear
 
 
 @EVERY
@@ -88,6 +101,50 @@ def test_the_method_takes_it_by_name_and_says_so_where_it_does_not(name):
     assert np.isfinite(prediction).all()
     with pytest.raises(ParameterError, match="must be one of 'mlp'"):
         get_method("rep4ex", autoencoder=f"{name}s")
+
+
+def test_a_conditional_code_is_a_function_of_features_and_actions():
+    train = get_scenario("linear_action", n=300, m=5, outcome="bump").sample(0).train
+    train = replace(train, environment=torch.arange(300) % 3)
+    fitted = get_method("rep4ex", autoencoder="conditional", steps=40).fit(train, device="cpu")
+    code = fitted.represent(train.features, train.actions)
+    assert not np.allclose(code, fitted.represent(train.features, train.actions.flip(0)))
+    with pytest.raises(DataError, match="features and actions, got features alone"):
+        fitted.represent(train.features)
+    assert fitted.decode(torch.from_numpy(code)) is None  # it would need the actions too
+
+
+def test_an_objective_is_shown_the_rows_own_actions_and_environment(monkeypatch):
+    shown = []
+
+    class Looking(AUTOENCODERS["conditional"]):
+        def objective(self, weights, rows, noise, side=None):
+            shown.append((rows, side))
+            return super().objective(weights, rows, noise, side)
+
+    train = get_scenario("linear_action", n=170, m=5, outcome="bump").sample(0).train
+    train = replace(train, environment=torch.arange(170) % 4)
+    monkeypatch.setitem(AUTOENCODERS, "conditional", Looking)
+    one = Replica.of(train, train.actions, None, 1.0, 0)
+    train_stack([one], Plan("conditional", 2, 4, 3, InvarianceLoss()), CPU)
+    features = Standardise(train.features)(train.features)
+    place = {tuple(row): i for i, row in enumerate(features.tolist())}
+    standardised = Standardise(train.actions)(train.actions)
+    for rows, side in shown:
+        index = [place[tuple(row)] for row in rows[0].T.tolist()]
+        assert torch.equal(side.actions[0].T, standardised[index])
+        assert torch.equal(side.environment[0], train.environment[index])
+    assert len(shown) == 4  # three steps and a look at the held-out rows
+
+
+def test_a_code_is_decoded_in_the_units_of_the_features():
+    train = get_scenario("linear_action", n=600, m=5, layers=1, outcome="bump").sample(0).train
+    train = replace(train, features=1000 + 50 * train.features)
+    fitted = get_method("autoencoder", steps=400).fit(train, device="cpu")
+    back = fitted.decode(torch.from_numpy(fitted.represent(train.features)))
+    error = (torch.from_numpy(back) - train.features).square().mean()
+    assert error < 0.1 * train.features.var(dim=0).mean()
+    assert get_method("pca").fit(train, device="cpu").decode(torch.zeros(3, 2)) is None
 
 
 def test_features_that_an_autoencoder_cannot_take_are_the_fault_of_that_cell_alone():
