@@ -3,9 +3,9 @@
     loss = E |decode(z, a) - x|^2 / m + w KL(N(mean(x, a), deviation(x, a)^2) | N(0, I)) / m
 
 Source: Sohn, Lee and Yan, "Learning structured output representation using deep conditional
-generative models", NeurIPS 2015. The prior is the same for all actions, so whatever the actions
-tell of X need not be in the code: it keeps V, and loses how A moves Z. With a control function on
-it this is a control that cannot extrapolate.
+generative models", NeurIPS 2015. The prior is the same for all actions, so the code need not hold
+what the actions tell of X: nothing but its linear start, and a penalty of linear invariance, makes
+it follow Z rather than V.
 """
 
 from __future__ import annotations
