@@ -150,10 +150,10 @@ def test_a_bent_code_is_found_out_by_its_certificate():
         def __init__(self, bend):
             self.code = task.oracle.latents + bend * task.oracle.latents**2
 
-        def encode(self, features):
+        def encode(self, features, actions=None):
             return self.code
 
-        def reconstruction_error(self, features):
+        def reconstruction_error(self, features, actions=None):
             return 0.0
 
     assert certify(Fixed(0.0), task.train, 0).p_value > 0.02
