@@ -5,42 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
-from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
-from rep4ex_bench.method import FittedMethod, OracleMethod
+from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.method import OracleMethod
+from rep4ex_bench.methods._answers import AnsweredByStage
 from rep4ex_bench.methods._preset import WithSecondStage
 from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
-from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
-
-
-class FittedOracle(FittedMethod):
-    """A second stage on the true latents; there is no code of features to return."""
-
-    def __init__(self, stage: FittedSecondStage, k: int) -> None:
-        self._stage = stage
-        self._k = k
-
-    def predict_do(self, actions: Tensor) -> FloatArray:
-        """Return estimates of E[Y | do(A = a*)], (q,)."""
-        return self._stage.predict_do(check_query_actions(actions, self._k))
-
-    def predict(self, queries: QueryData) -> FloatArray:
-        """Return estimates of E[Y | do(A = a*)], (q,), with what else is known of the units."""
-        check_query_actions(queries.actions, self._k)
-        return self._stage.predict(queries)
-
-    def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
-        """Return the second stage's intervals (q, 2), None where it has none."""
-        return self._stage.predict_interval(check_query_actions(actions, self._k), level)
-
-    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
-        """Return the second stage's draws of Y (q, n), None where it has none."""
-        return self._stage.sample_outcome_do(check_query_actions(actions, self._k), n, seed)
 
 
 class OracleControlFunction(WithSecondStage, OracleMethod):
@@ -68,11 +42,11 @@ class OracleControlFunction(WithSecondStage, OracleMethod):
 
     def fit_with_oracle(
         self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
-    ) -> FittedOracle:
+    ) -> AnsweredByStage:
         """Fit the second stage on the training latents."""
         self.check_parameters()
         where = resolve_device(device)
-        return FittedOracle(self.fit_stage(train, oracle.latents, seed, where), train.k)
+        return AnsweredByStage(self.fit_stage(train, oracle.latents, seed, where), train.k)
 
     def fit_stage(
         self, train: TrainingData, latents: FloatArray, seed: int, device: torch.device

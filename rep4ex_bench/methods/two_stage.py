@@ -22,38 +22,21 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray, TrainingData, as_float32, check_query_actions
 from rep4ex_bench.errors import DataError, PluginError
 from rep4ex_bench.method import FittedMethod, Method
+from rep4ex_bench.methods._answers import AnsweredByStage
 from rep4ex_bench.numerics import resolve_device
-from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.registry import REPRESENTATIONS, SECOND_STAGES, part_of
 from rep4ex_bench.representation import Code, Progress, Representation
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
 
 
-class FittedTwoStage(FittedMethod):
+class FittedTwoStage(AnsweredByStage):
     """A representation with a second stage on it."""
 
     def __init__(self, code: Code, stage: FittedSecondStage, train: TrainingData) -> None:
+        super().__init__(stage, train.k)
         self._code = code
-        self._stage = stage
-        self._k, self._m = train.k, train.m
-
-    def predict_do(self, actions: Tensor) -> FloatArray:
-        """Return estimates of E[Y | do(A = a*)], (q,)."""
-        return self._stage.predict_do(check_query_actions(actions, self._k))
-
-    def predict(self, queries: QueryData) -> FloatArray:
-        """Return estimates of E[Y | do(A = a*)], (q,), with what else is known of the units."""
-        check_query_actions(queries.actions, self._k)
-        return self._stage.predict(queries)
-
-    def predict_interval(self, actions: Tensor, level: float) -> FloatArray | None:
-        """Return the second stage's intervals (q, 2), None where it has none."""
-        return self._stage.predict_interval(check_query_actions(actions, self._k), level)
-
-    def sample_outcome_do(self, actions: Tensor, n: int, seed: int) -> FloatArray | None:
-        """Return the second stage's draws of Y (q, n), None where it has none."""
-        return self._stage.sample_outcome_do(check_query_actions(actions, self._k), n, seed)
+        self._m = train.m
 
     def represent(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
         """Return the code phi(X), (n, d); a conditional one needs the actions (n, k) too."""
