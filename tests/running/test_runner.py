@@ -40,6 +40,13 @@ def _registered(monkeypatch):
     METHODS.register(Grouping)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Folder of a run of the suite as it is, by one worker; not to be changed."""
+    folder = tmp_path_factory.mktemp("plain")
+    return folder, run_suite(parse_suite(SUITE, "t"), folder / "out")
+
+
 def numbers(records):
     """What must be the same again: everything but how and when it was computed."""
     volatile = ["group_size", "fit_seconds", "predict_seconds", "process_seconds"]
@@ -47,16 +54,16 @@ def numbers(records):
     return records.drop(columns=[*volatile, "finished_at", "git_commit"])
 
 
-def test_every_cell_has_its_records_and_predictions(tmp_path):
-    run = run_suite(parse_suite(SUITE, "t"), tmp_path / "out")
+def test_every_cell_has_its_records_and_predictions(plain):
+    folder, run = plain
     assert (run.cells, run.reused, run.failed) == (4, 0, 0)
     assert run.records["cell_key"].nunique() == 4
     assert set(run.records["status"]) == {"ok", "skipped"}
     assert (run.records["threads"] == 1).all()
     assert run.records["peak_memory_bytes"].ge(0).all()
-    stored = read_records(tmp_path / "out" / "records.parquet")
+    stored = read_records(folder / "out" / "records.parquet")
     pd.testing.assert_frame_equal(stored, run.records)
-    predictions = read_predictions(tmp_path / "out" / "predictions.parquet")
+    predictions = read_predictions(folder / "out" / "predictions.parquet")
     assert set(predictions["cell_key"]) == set(run.records["cell_key"])
     # the metric in the record is the one of the stored predictions
     scored = predictions[predictions["path_position"].isna() & (predictions["distance"] > 1)]
@@ -66,14 +73,14 @@ def test_every_cell_has_its_records_and_predictions(tmp_path):
         assert of_cell.loc["nmse_outside", "value"] == pytest.approx(expected)
 
 
-def test_the_same_seeds_give_the_same_records_whatever_the_workers(tmp_path):
-    first = run_suite(parse_suite(SUITE, "t"), tmp_path / "a", workers=1).records
+def test_the_same_seeds_give_the_same_records_whatever_the_workers(plain, tmp_path):
+    first = plain[1].records
     again = run_suite(parse_suite(SUITE, "t"), tmp_path / "b", workers=2).records
     pd.testing.assert_frame_equal(numbers(first), numbers(again))
 
 
-def test_adding_a_method_changes_no_other_number(tmp_path):
-    before = run_suite(parse_suite(SUITE, "t"), tmp_path / "a").records
+def test_adding_a_method_changes_no_other_number(plain, tmp_path):
+    before = plain[1].records
     more = SUITE + with_method("pca", latent_dim=2)
     after = run_suite(parse_suite(more, "t"), tmp_path / "b").records
     kept = after[after["method"] != "pca"].reset_index(drop=True)
@@ -260,14 +267,14 @@ def test_nothing_outlives_who_started_it(tmp_path, whom):
     assert not list(scratch.glob("rep4ex-bench-*"))
 
 
-def test_values_do_not_depend_on_the_order_of_methods(tmp_path):
+def test_values_do_not_depend_on_the_order_of_methods(plain, tmp_path):
     turned = parse_suite(
         SUITE.replace("constant_mean", "x")
         .replace("ols_on_actions", "constant_mean")
         .replace('"x"', '"ols_on_actions"'),
         "t",
     )
-    first = run_suite(parse_suite(SUITE, "t"), tmp_path / "a").records
+    first = plain[1].records
     second = run_suite(turned, tmp_path / "b").records
     columns = ["method", "seed", "metric", "at", "value"]
     a = first[columns].sort_values(columns).reset_index(drop=True)
