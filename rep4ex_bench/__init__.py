@@ -6,12 +6,12 @@ from rep4ex_bench.oracle import LinearOracle, Oracle
 from rep4ex_bench.registry import get_method, get_scenario, register
 from rep4ex_bench.running.runner import Run, run_suite
 from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
-from rep4ex_bench.speed.contender import KernelImplementation, register_kernel_implementation
+from rep4ex_bench.speed.contender import Contender, register_contender
 from rep4ex_bench.speed.run import KernelRun, run_kernels
 
 __all__ = [
+    "Contender",
     "FittedMethod",
-    "KernelImplementation",
     "KernelRun",
     "LinearOracle",
     "Method",
@@ -26,7 +26,7 @@ __all__ = [
     "get_method",
     "get_scenario",
     "register",
-    "register_kernel_implementation",
+    "register_contender",
     "run_kernels",
     "run_suite",
 ]

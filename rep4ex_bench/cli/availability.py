@@ -8,7 +8,7 @@ from typing import Any
 from rep4ex_bench.errors import PluginError
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.registry import METHODS, REPRESENTATIONS, SECOND_STAGES, Registry
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
+from rep4ex_bench.speed.contender import CONTENDERS
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ _LISTINGS: dict[str, Registry[Any]] = {
     "methods": METHODS,
     "representations": REPRESENTATIONS,
     "second_stages": SECOND_STAGES,
-    "kernel_implementations": KERNEL_IMPLEMENTATIONS,
+    "contenders": CONTENDERS,
 }
 
 

@@ -23,7 +23,7 @@ from rep4ex_bench.registry import (
 )
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
+from rep4ex_bench.speed.contender import CONTENDERS, Contender
 from rep4ex_bench.vocabulary import ASSUMPTIONS, WORDS, breaks_text, check_words
 
 _REGISTRIES: tuple[Registry[Any], ...] = (
@@ -33,7 +33,7 @@ _REGISTRIES: tuple[Registry[Any], ...] = (
     SECOND_STAGES,
     METRICS,
     DIAGNOSTICS,
-    KERNEL_IMPLEMENTATIONS,
+    CONTENDERS,
 )
 
 
@@ -47,7 +47,7 @@ def list_components() -> dict[str, list[str]]:
         "second_stages": SECOND_STAGES.names(),
         "metrics": METRICS.names(),
         "diagnostics": DIAGNOSTICS.names(),
-        "kernel_implementations": KERNEL_IMPLEMENTATIONS.names(),
+        "contenders": CONTENDERS.names(),
     }
 
 
@@ -103,7 +103,7 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     if issubclass(cls, Component):
         words = check_words(f"{cls.kind} {cls.name!r}", "needs", cls.needs)
         lines.append(f"needs: {_listed(words)}")
-    if issubclass(cls, Component | KernelImplementation):
+    if issubclass(cls, Component | Contender):
         missing = missing_package(cls)
         state = "" if not cls.requires else f" ({missing or 'installed'})"
         lines.append(f"requires: {', '.join(cls.requires) or 'nothing else'}{state}")

@@ -13,7 +13,7 @@ from rep4ex_bench.registry import (
     SCENARIOS,
     SECOND_STAGES,
 )
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
+from rep4ex_bench.speed.contender import CONTENDERS
 
 _RUN = "rep4ex-bench run suite.toml --out run     # a small suite, with others to compare with"
 
@@ -57,7 +57,7 @@ KINDS: dict[str, Kind] = {
     "contender": Kind(
         "contender",
         "contender",
-        KERNEL_IMPLEMENTATIONS,
+        CONTENDERS,
         "rep4ex-bench kernels --quick --op mmr_penalty --out board",
     ),
 }

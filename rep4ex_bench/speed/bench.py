@@ -15,7 +15,7 @@ from typing import Any, cast
 from rep4ex_bench.speed.caches import Caches
 from rep4ex_bench.speed.children import Child, Death
 from rep4ex_bench.speed.compile_ahead import compile_ahead
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contender import Contender
 from rep4ex_bench.speed.in_child import (
     MEASURE,
     RATES,
@@ -46,7 +46,7 @@ class Bench:
 
     def __init__(
         self,
-        contenders: dict[str, KernelImplementation],
+        contenders: dict[str, Contender],
         protocol: Protocol,
         seed: int,
         caches: Caches,

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from rep4ex_bench.speed.children import Child
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contender import Contender
 from rep4ex_bench.speed.in_child import compile_in_turn, compile_rates
 from rep4ex_bench.speed.workload import Workload
 
@@ -39,7 +39,7 @@ _MOST = 8  # every process holds a GPU context, about half a GiB
 
 
 def compile_ahead(
-    tasks: Sequence[tuple[Workload, Sequence[KernelImplementation]]],
+    tasks: Sequence[tuple[Workload, Sequence[Contender]]],
     seed: int,
     environment: dict[str, str],
     log: Path,

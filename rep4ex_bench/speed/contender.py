@@ -1,7 +1,7 @@
 """The contract of a contender, and where contenders are found by name.
 
-A package offers its own through the entry-point group ``rep4ex_bench.kernel_implementations``; a
-script calls `register_kernel_implementation`.
+A package offers its own through the entry-point group ``rep4ex_bench.contenders``; a
+script calls `register_contender`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class UnsupportedWorkloadError(Rep4ExBenchError):
     """Raised by `prepare` where only the data tell that a contender does not apply."""
 
 
-class KernelImplementation(Parameterised, ABC):
+class Contender(Parameterised, ABC):
     """One implementation of some of the ops.
 
     Attributes:
@@ -87,18 +87,16 @@ class KernelImplementation(Parameterised, ABC):
         return ""
 
 
-T = TypeVar("T", bound=type[KernelImplementation])
+T = TypeVar("T", bound=type[Contender])
 
-KERNEL_IMPLEMENTATIONS: Registry[KernelImplementation] = Registry(
-    "kernel implementation", KernelImplementation, "rep4ex_bench.kernel_implementations"
-)
+CONTENDERS: Registry[Contender] = Registry("contender", Contender, "rep4ex_bench.contenders")
 
 
-def register_kernel_implementation(cls: T) -> T:
-    """Register a `KernelImplementation` subclass for this process; usable as a decorator.
+def register_contender(cls: T) -> T:
+    """Register a `Contender` subclass for this process; usable as a decorator.
 
     Raises:
-        UsageError: not a kernel implementation, or its name is taken.
+        UsageError: not a contender, or its name is taken.
     """
-    KERNEL_IMPLEMENTATIONS.register(cls)
+    CONTENDERS.register(cls)
     return cls

@@ -21,7 +21,7 @@ import torch
 
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.clock import release_memory
-from rep4ex_bench.speed.contender import KernelImplementation, UnsupportedWorkloadError
+from rep4ex_bench.speed.contender import Contender, UnsupportedWorkloadError
 from rep4ex_bench.speed.measure import DeviceLostError, first_call, measure
 from rep4ex_bench.speed.outcome import Outcome, failure
 from rep4ex_bench.speed.protocol import Protocol
@@ -35,7 +35,7 @@ _IMPORTS = {"scikit-learn": "sklearn"}
 
 def serve(
     connection: Connection,
-    contenders: dict[str, KernelImplementation],
+    contenders: dict[str, Contender],
     protocol: Protocol,
     seed: int,
 ) -> None:
@@ -85,7 +85,7 @@ def compile_rates(connection: Connection) -> None:
 
 
 def answer_first_call(
-    connection: Connection, contender: KernelImplementation, workload: Workload, seed: int
+    connection: Connection, contender: Contender, workload: Workload, seed: int
 ) -> None:
     """Answer with the seconds of a first call, or with the outcome that it had instead."""
     _wake(workload, [contender])
@@ -101,7 +101,7 @@ def answer_first_call(
 
 def compile_in_turn(
     connection: Connection,
-    contenders: Sequence[KernelImplementation],
+    contenders: Sequence[Contender],
     workload: Workload,
     seed: int,
 ) -> None:
@@ -130,7 +130,7 @@ def _requests(connection: Connection) -> Iterator[tuple[Any, ...]]:
             yield connection.recv()
 
 
-def _wake(workload: Workload, contenders: Sequence[KernelImplementation]) -> None:
+def _wake(workload: Workload, contenders: Sequence[Contender]) -> None:
     """Do what is not part of a first call: import packages, initialise the device."""
     torch.set_num_threads(threads())
     _limit_memory(workload.device)

@@ -29,7 +29,7 @@ from rep4ex_bench.speed.clock import (
     synchronise,
     time_calls,
 )
-from rep4ex_bench.speed.contender import KernelImplementation, UnsupportedWorkloadError
+from rep4ex_bench.speed.contender import Contender, UnsupportedWorkloadError
 from rep4ex_bench.speed.drift import drift_reference
 from rep4ex_bench.speed.inputs import content_hash
 from rep4ex_bench.speed.outcome import Outcome, failure
@@ -67,7 +67,7 @@ def _unprepared(*_: object) -> Sequence[object]:
 class _Trial:
     """A contender on its way through a workload."""
 
-    contender: KernelImplementation
+    contender: Contender
     outcome: Outcome
     step: Step = _unprepared
     calls: int = 1
@@ -77,7 +77,7 @@ class _Trial:
 
 def measure(
     workload: Workload,
-    contenders: Sequence[KernelImplementation],
+    contenders: Sequence[Contender],
     protocol: Protocol,
     seed: int,
     tell: Tell,
@@ -91,9 +91,7 @@ def measure(
     return _Measuring(workload, protocol, seed, tell).run(contenders)
 
 
-def first_call(
-    workload: Workload, contender: KernelImplementation, pool: CallPool
-) -> tuple[float, Consumed]:
+def first_call(workload: Workload, contender: Contender, pool: CallPool) -> tuple[float, Consumed]:
     """Return the seconds of preparing and of the first call, and what it returned."""
     (inputs,) = pool.inputs(CHECK, 1)
     synchronise(workload.device)
@@ -116,7 +114,7 @@ class _Measuring:
         self._checked_rounds = {self._checks.choice(range(certain))} if large else every
         self._drift_step, self._drift_inputs = drift_reference(workload.device)
 
-    def run(self, contenders: Sequence[KernelImplementation]) -> Measured:
+    def run(self, contenders: Sequence[Contender]) -> Measured:
         trials = [_Trial(contender, Outcome(contender.name)) for contender in contenders]
         for trial in trials:
             self._guarded(trial, self._start)

@@ -21,7 +21,7 @@ import pandas as pd
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.speed.bench import Bench
 from rep4ex_bench.speed.caches import Caches, shared_folder
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contender import Contender
 from rep4ex_bench.speed.floor import floor_seconds
 from rep4ex_bench.speed.folder import SpeedFolder
 from rep4ex_bench.speed.measure import Measured
@@ -54,7 +54,7 @@ class Request:
     """
 
     workloads: tuple[Workload, ...]
-    contenders: dict[str, KernelImplementation]
+    contenders: dict[str, Contender]
     wanted: tuple[str, ...]
     named: bool
     facts: RunFacts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rep4ex_bench.errors import UnknownNameError, UsageError
 from rep4ex_bench.installed import missing_package
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
+from rep4ex_bench.speed.contender import CONTENDERS, Contender
 from rep4ex_bench.speed.rows import RunFacts, cell_key
 from rep4ex_bench.speed.workload import Workload
 
@@ -16,12 +16,12 @@ from rep4ex_bench.speed.workload import Workload
 class Entry:
     """One contender at one workload; `reason` says why it does not run, "" if it does."""
 
-    contender: KernelImplementation
+    contender: Contender
     reason: str
     key: str
 
 
-def load_contenders(named: Iterable[str] = ()) -> dict[str, KernelImplementation]:
+def load_contenders(named: Iterable[str] = ()) -> dict[str, Contender]:
     """Return all contenders by name.
 
     A plug-in that cannot be imported is left out, unless it is one of those that the user named.
@@ -30,14 +30,14 @@ def load_contenders(named: Iterable[str] = ()) -> dict[str, KernelImplementation
         UsageError: an unknown name, or one that cannot be imported.
     """
     needed = tuple(named)
-    known = KERNEL_IMPLEMENTATIONS.names()
+    known = CONTENDERS.names()
     for name in needed:
         if name not in known:
-            raise UnknownNameError("kernel implementation", name, known)
+            raise UnknownNameError("contender", name, known)
     found = {}
     for name in known:
         try:
-            found[name] = KERNEL_IMPLEMENTATIONS.get(name)()
+            found[name] = CONTENDERS.get(name)()
         except UsageError:
             if name in needed:
                 raise
@@ -46,7 +46,7 @@ def load_contenders(named: Iterable[str] = ()) -> dict[str, KernelImplementation
 
 def plan(
     workload: Workload,
-    contenders: dict[str, KernelImplementation],
+    contenders: dict[str, Contender],
     named: Sequence[str],
     facts: RunFacts,
 ) -> list[Entry]:

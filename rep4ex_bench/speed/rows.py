@@ -13,7 +13,7 @@ from rep4ex_bench.installed import package_version
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.records import Record
 from rep4ex_bench.speed.clock import Timing
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contender import Contender
 from rep4ex_bench.speed.measure import Measured
 from rep4ex_bench.speed.outcome import Outcome
 from rep4ex_bench.speed.protocol import PROTOCOL_VERSION, Protocol
@@ -38,9 +38,7 @@ class RunFacts:
     hardware: str = dataclasses.field(default_factory=provenance.processor)
 
 
-def cell_key(
-    workload: Workload, contender: KernelImplementation, facts: RunFacts, reason: str = ""
-) -> str:
+def cell_key(workload: Workload, contender: Contender, facts: RunFacts, reason: str = "") -> str:
     """SHA-256 of the workload, the contender with its version and packages, and the protocol.
 
     `reason` says why it does not run: a contender that was left out is another cell than one that
@@ -58,7 +56,7 @@ def cell_key(
 
 def outcome_records(
     workload: Workload,
-    contender: KernelImplementation,
+    contender: Contender,
     outcome: Outcome,
     key: str,
     data_hash: str,

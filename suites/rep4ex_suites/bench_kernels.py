@@ -28,7 +28,7 @@ from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.clock import synchronise
 from rep4ex_bench.speed.contender import (
-    KernelImplementation,
+    Contender,
     Step,
     UnsupportedWorkloadError,
 )
@@ -50,9 +50,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("workload", "contender"), list(cases()))
-def test_kernel(
-    benchmark: BenchmarkFixture, workload: Workload, contender: KernelImplementation
-) -> None:
+def test_kernel(benchmark: BenchmarkFixture, workload: Workload, contender: Contender) -> None:
     """Time one contender at one workload, and judge it."""
     if reason := missing_package(type(contender)):
         pytest.skip(reason)

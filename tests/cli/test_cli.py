@@ -97,7 +97,7 @@ def test_json_is_json(command, suite_file):
     listing = json.loads(command("list", "--json")[1])
     assert "smoke" in listing["suites"]
     assert "rep4ex" in listing["methods"]
-    assert "naive_torch" in listing["kernel_implementations"]
+    assert "naive_torch" in listing["contenders"]
     assert {"linear_action", "photo_crop"} <= set(listing["scenarios"])
 
 

@@ -136,8 +136,8 @@ def test_the_list_says_what_is_installed_and_how_to_get_the_rest():
     state = found["availability"]["methods"]
     assert state["rep4ex"] == {"installed": True, "why_not": ""}
     assert {name for name, one in state.items() if not one["installed"]} == {*BROKEN, "toy_wanting"}
-    contenders = found["availability"]["kernel_implementations"]
-    assert set(contenders) == set(found["kernel_implementations"])
+    contenders = found["availability"]["contenders"]
+    assert set(contenders) == set(found["contenders"])
     assert contenders["naive_torch"]["installed"]
 
 

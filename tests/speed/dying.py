@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from rep4ex_bench import KernelImplementation
+from rep4ex_bench import Contender
 from rep4ex_bench.speed.contenders.least_squares import QR
 
 
@@ -63,7 +63,7 @@ class Compiling(QR):
         return super().prepare(workload, *constants)
 
 
-class NotInstalled(KernelImplementation):
+class NotInstalled(Contender):
     name = "not_installed"
     requires = ("no-such-distribution",)
 

@@ -7,7 +7,7 @@ import pytest
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.contender import (
-    KERNEL_IMPLEMENTATIONS,
+    CONTENDERS,
     UnsupportedWorkloadError,
 )
 from rep4ex_bench.speed.contenders import ours
@@ -37,9 +37,9 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", KERNEL_IMPLEMENTATIONS.names())
+@pytest.mark.parametrize("name", CONTENDERS.names())
 def test_contenders_agree_with_the_reference(name):
-    contender = KERNEL_IMPLEMENTATIONS.get(name)()
+    contender = CONTENDERS.get(name)()
     if reason := missing_package(type(contender)):
         pytest.skip(reason)
     if contender.compiles_for_long:

@@ -13,8 +13,8 @@ from torch.utils._pytree import tree_leaves
 from rep4ex_bench.installed import missing_package
 from rep4ex_bench.speed.call_pool import CallPool
 from rep4ex_bench.speed.contender import (
-    KERNEL_IMPLEMENTATIONS,
-    KernelImplementation,
+    CONTENDERS,
+    Contender,
 )
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.outputs import consume, judge
@@ -22,7 +22,7 @@ from rep4ex_bench.speed.workload import FORWARD, make_workload
 
 # They read values, run in no torch operations, or compile: other tests are theirs.
 ELSEWHERE = ("rep4ex_", "jax", "keops", "geomloss_online", "torch_compile")
-IN_TORCH = [name for name in KERNEL_IMPLEMENTATIONS.names() if not name.startswith(ELSEWHERE)]
+IN_TORCH = [name for name in CONTENDERS.names() if not name.startswith(ELSEWHERE)]
 SHAPES = [
     make_workload(op, 40, 2 if OPS[op].has_actions else 0, 3, batch=batch, direction=direction)
     for op in OPS
@@ -83,7 +83,7 @@ def on_meta(contender, workload):
 
 @pytest.mark.parametrize("name", IN_TORCH)
 def test_they_stay_on_the_device_and_read_no_values(name):
-    contender = KERNEL_IMPLEMENTATIONS.get(name)()
+    contender = CONTENDERS.get(name)()
     for workload in offered(contender):
         outputs = on_meta(contender, workload)
         expected = CallPool(workload, 0).expected("check", 0)
@@ -94,7 +94,7 @@ def test_they_stay_on_the_device_and_read_no_values(name):
 
 @pytest.mark.parametrize("name", IN_TORCH)
 def test_what_they_do_on_cuda_gives_the_right_numbers(name):
-    contender = KERNEL_IMPLEMENTATIONS.get(name)()
+    contender = CONTENDERS.get(name)()
     for workload in offered(contender):
         pool = CallPool(workload, 1)
         (inputs,) = pool.inputs("check", 1)
@@ -103,7 +103,7 @@ def test_what_they_do_on_cuda_gives_the_right_numbers(name):
         assert not verdict.wrong, workload.label
 
 
-class OnTheCPU(KernelImplementation):
+class OnTheCPU(Contender):
     """What a user forgets: an identity matrix without a device."""
 
     name = "on_the_cpu"

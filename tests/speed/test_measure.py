@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rep4ex_bench.speed.contender import KernelImplementation, UnsupportedWorkloadError
+from rep4ex_bench.speed.contender import Contender, UnsupportedWorkloadError
 from rep4ex_bench.speed.contenders.naive_torch import NaiveTorch
 from rep4ex_bench.speed.measure import measure
 from rep4ex_bench.speed.protocol import Protocol
@@ -18,7 +18,7 @@ PROTOCOL = Protocol(rounds=4, fewest_rounds=3, budget_seconds=1.0, shortest_seco
 WORKLOAD = make_workload("mmr_penalty", 64, 2, 3)
 
 
-class Wrapped(KernelImplementation):
+class Wrapped(Contender):
     """Does something to the honest outputs of the naive form."""
 
     name = "wrapped"

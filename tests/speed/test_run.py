@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from rep4ex_bench import register_kernel_implementation, run_kernels
+from rep4ex_bench import register_contender, run_kernels
 from rep4ex_bench.cli.main import cli
 from rep4ex_bench.errors import OutputFolderError, UsageError
 from rep4ex_bench.records import provenance
 from rep4ex_bench.records.records import read_records, write_table
 from rep4ex_bench.speed import protocol, shapes
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS
+from rep4ex_bench.speed.contender import CONTENDERS
 from rep4ex_bench.speed.protocol import Protocol
 from rep4ex_bench.speed.workload import make_workload
 
@@ -33,10 +33,10 @@ LARGER = make_workload("residualize", 80, 2, 3)
 def contenders_that_die():
     mine = [dying.Crashing, dying.Killed, dying.Hanging, dying.Compiling, dying.NotInstalled]
     for contender in mine:
-        register_kernel_implementation(contender)
+        register_contender(contender)
     yield
     for contender in mine:
-        KERNEL_IMPLEMENTATIONS._registered.pop(contender.name)
+        CONTENDERS._registered.pop(contender.name)
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +174,7 @@ def test_a_folder_of_another_machine_or_run_is_refused(folder, tmp_path):
 
 
 def test_requests_that_do_not_fit_run_nothing(tmp_path):
-    with pytest.raises(UsageError, match="unknown kernel implementation 'qrr'"):
+    with pytest.raises(UsageError, match="unknown contender 'qrr'"):
         run(tmp_path / "out", "qrr")
     with pytest.raises(UsageError, match="threads must be an integer of at least 1"):
         run_kernels(tmp_path / "out", threads=0)

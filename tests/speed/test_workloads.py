@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from rep4ex_bench import register_kernel_implementation
+from rep4ex_bench import register_contender
 from rep4ex_bench.errors import UnknownNameError, UsageError
-from rep4ex_bench.speed.contender import KERNEL_IMPLEMENTATIONS, KernelImplementation
+from rep4ex_bench.speed.contender import CONTENDERS, Contender
 from rep4ex_bench.speed.inputs import make_constants, make_inputs
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.plan import load_contenders, plan
@@ -80,7 +80,7 @@ def test_every_call_has_inputs_of_its_own_and_a_value_of_its_own(op):
         assert float((values[a] - values[b]).norm() / values[a].norm()) > 1e-3
 
 
-class Toy(KernelImplementation):
+class Toy(Contender):
     name = "toy"
     requires = ("no-such-distribution",)
     install = "toy[all]"
@@ -91,9 +91,9 @@ class Toy(KernelImplementation):
 
 @pytest.fixture
 def toy():
-    register_kernel_implementation(Toy)
+    register_contender(Toy)
     yield Toy
-    KERNEL_IMPLEMENTATIONS._registered.pop("toy")
+    CONTENDERS._registered.pop("toy")
 
 
 def entries(workload=WORKLOAD, named=(), facts=FACTS):
@@ -135,16 +135,16 @@ def test_keys_know_workload_contender_and_protocol_but_not_the_reason_to_run():
     assert quick["naive_torch"].key != base["naive_torch"].key
 
 
-def test_registration_takes_kernel_implementations_with_names_of_their_own(toy):
-    assert "toy" in KERNEL_IMPLEMENTATIONS.names()
-    with pytest.raises(UsageError, match="subclass of KernelImplementation"):
-        register_kernel_implementation(dict)
+def test_registration_takes_contenders_with_names_of_their_own(toy):
+    assert "toy" in CONTENDERS.names()
+    with pytest.raises(UsageError, match="subclass of Contender"):
+        register_contender(dict)
 
     class Impostor(Toy):
         name = "naive_torch"
 
     with pytest.raises(UsageError, match="'naive_torch' is registered already"):
-        register_kernel_implementation(Impostor)
+        register_contender(Impostor)
     with pytest.raises(UnknownNameError, match="did you mean 'naive_torch'"):
         load_contenders(["naive_torc"])
 

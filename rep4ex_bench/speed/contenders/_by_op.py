@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rep4ex_bench.speed.contender import KernelImplementation
+from rep4ex_bench.speed.contender import Contender
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.workload import Workload
 
 
-class ByOp(KernelImplementation):
+class ByOp(Contender):
     """A contender with a method for each op that it offers, named as the op is.
 
     What the methods take and return is the business of `prepare`. An op without a method is not

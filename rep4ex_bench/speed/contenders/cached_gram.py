@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Contender, Step
 from rep4ex_bench.speed.naive import gaussian, least_squares
 from rep4ex_bench.speed.workload import Workload
 
 
-class CachedGram(KernelImplementation):
+class CachedGram(Contender):
     """Keeps the n x n matrix G; a step is one product with it."""
 
     name = "cached_gram"

@@ -11,13 +11,13 @@ import importlib
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Contender, Step
 from rep4ex_bench.speed.workload import FORWARD, Workload
 
 _NORMALISED = ("mmd2", "hsic")
 
 
-class Hyppo(KernelImplementation):
+class Hyppo(Contender):
     """`hyppo.ksample.Energy(bias=True)`."""
 
     name = "hyppo"

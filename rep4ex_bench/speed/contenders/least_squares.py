@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Contender, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.naive import residual_by_lstsq, residual_by_qr, with_ones
 from rep4ex_bench.speed.workload import Workload
 
 
-class LeastSquares(KernelImplementation):
+class LeastSquares(Contender):
     """`torch.linalg.lstsq`: with its default driver on the CPU, with the only one on CUDA.
 
     On CUDA the gradient is the residual of the cotangent, for the map is a symmetric projection;
@@ -38,7 +38,7 @@ class LeastSquares(KernelImplementation):
         return step
 
 
-class QR(KernelImplementation):
+class QR(Contender):
     """phi - Q Q' phi with Q from `torch.linalg.qr` of the design."""
 
     name = "qr"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Contender, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.workload import Workload
 
 
-class NaiveTorch(KernelImplementation):
+class NaiveTorch(Contender):
     """The formula in torch, gradients by autograd."""
 
     name = "naive_torch"

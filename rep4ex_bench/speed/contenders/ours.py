@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step, UnsupportedWorkloadError
+from rep4ex_bench.speed.contender import Contender, Step, UnsupportedWorkloadError
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.ops import OPS
 from rep4ex_bench.speed.workload import Workload
@@ -20,7 +20,7 @@ def _with(backend: str) -> tuple[str, ...]:
     return tuple(op.name for op in OPS.values() if backend in op.backends)
 
 
-class Rep4ExAuto(KernelImplementation):
+class Rep4ExAuto(Contender):
     """`rep4ex_kernels` as it is called: the dispatch picks the path."""
 
     name = "rep4ex_auto"

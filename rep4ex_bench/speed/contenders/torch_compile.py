@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rep4ex_bench.speed.contender import KernelImplementation, Step
+from rep4ex_bench.speed.contender import Contender, Step
 from rep4ex_bench.speed.contenders._autograd import autograd_step
 from rep4ex_bench.speed.workload import Workload
 
 _MOST_SHAPES = 1000  # a process meets more shapes than torch's limit, made for training loops
 
 
-class TorchCompile(KernelImplementation):
+class TorchCompile(Contender):
     """The naive form compiled by Inductor."""
 
     name = "torch_compile"
