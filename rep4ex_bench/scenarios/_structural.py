@@ -69,6 +69,8 @@ class Structure:
                 torch.from_numpy(self.mixing(latents)),
                 torch.from_numpy(outcome),
                 latent_dim=d,
+                # where the actions move nothing there is no number of moved latents to tell
+                moved_dim=int(np.linalg.matrix_rank(self.action_effect)) or None,
             ),
             queries=queries,
             truth=self._truth(queries, root),

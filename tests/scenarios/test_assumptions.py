@@ -185,7 +185,7 @@ def _low_rank_without_m0(task):
 
 
 def _told(d):
-    return lambda task: replace(task, train=replace(task.train, latent_dim=d))
+    return lambda task: replace(task, train=replace(task.train, latent_dim=d, moved_dim=None))
 
 
 @pytest.mark.parametrize(

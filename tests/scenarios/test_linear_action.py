@@ -180,3 +180,15 @@ def test_parameters_set_later_are_checked_before_sampling() -> None:
     scenario = get_scenario("linear_action", n=30).set_params(slope=0.0)
     with pytest.raises(ParameterError, match="slope"):
         scenario.sample(0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "moved"),
+    [({"k": 1, "d": 2, "m": 4}, 1), ({"k": 3, "d": 2, "m": 4}, 2), ({"alpha": 0.0}, None)],
+)
+def test_the_number_of_latents_that_the_actions_move_is_told(parameters, moved):
+    """As the rank of how latents differ between units that differ in their actions alone."""
+    task = get_scenario("linear_action", n=60, **parameters).sample(0)
+    assert task.train.moved_dim == moved
+    there, back = (task.oracle.counterfactual(sign * np.eye(60, task.train.k)) for sign in (1, -1))
+    assert np.linalg.matrix_rank(there.latents - back.latents, tol=1e-8) == (moved or 0)
