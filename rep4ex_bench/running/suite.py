@@ -37,7 +37,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     StringConstraints,
     ValidationError,
 )
@@ -55,7 +54,10 @@ from rep4ex_bench.scenario import Scenario
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Parameters = dict[str, JsonValue]
+_Plain = bool | int | float | str | None
+# A parameter that is a component is a table of its name, version and parameters.
+_Table = dict[str, _Plain | dict[str, Any]]
+Parameters = dict[str, _Plain | _Table]
 
 
 class _Entry(BaseModel):
@@ -303,15 +305,25 @@ def _components(kind: str, entries: list[_Entry], get: Any, source: str) -> dict
 
 
 def _explain(error: ValidationError, text: str, source: str) -> str:
-    """Say for each problem where it is: line and key."""
-    problems = []
+    """Say for each key that is wrong where it is, line and key, and what would be right there."""
+    expected: dict[str, list[str]] = {}
+    received: dict[str, object] = {}
     for problem in error.errors():
-        location = [part for part in problem["loc"] if part not in ("int", "list[int]", "float")]
+        location = [part for part in problem["loc"] if not _names_a_type(part)]
         key = ".".join(str(part) for part in location)
         line = _line_of(location, text)
-        place = f"line {line}, key {key!r}" if line else f"key {key!r}"
-        problems.append(f"{source}, {place}: {problem['msg']}, got {problem['input']!r:.80}")
-    return "\n".join(dict.fromkeys(problems))
+        place = f"{source}, line {line}, key {key!r}" if line else f"{source}, key {key!r}"
+        expected.setdefault(place, []).append(problem["msg"])
+        received[place] = problem["input"]
+    return "\n".join(
+        f"{place}: {' or '.join(dict.fromkeys(said))}, got {received[place]!r:.80}"
+        for place, said in expected.items()
+    )
+
+
+def _names_a_type(part: int | str) -> bool:
+    """Say whether a part of a location is a type that was tried there, and no key of the file."""
+    return isinstance(part, str) and (part in ("bool", "int", "float", "str") or "[" in part)
 
 
 def _line_of(location: list[Any], text: str) -> int | None:
