@@ -68,9 +68,12 @@ def _stage(owner: str, value: object) -> SecondStage:
 
 
 class Preset(WithSecondStage, Method):
-    """Base of methods that are a pair of a representation and a second stage."""
+    """Base of methods that are a pair of a representation and a second stage.
 
-    needs: ClassVar[frozenset[str]] = frozenset()  # what its parts need
+    What the parts need beyond the features is added where cells are planned.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"features"})
 
     @abstractmethod
     def two_stage(self) -> TwoStage:

@@ -9,6 +9,7 @@ from rep4ex_bench.evaluation import evaluate
 from rep4ex_bench.method import FittedMethod
 from rep4ex_bench.metric import Evaluation
 from rep4ex_bench.metrics.energy_score import energy_scores
+from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.questions import QUESTIONS, ask
 from rep4ex_bench.registry import get_method, get_scenario
 from rep4ex_bench.running.runner import run_suite
@@ -108,6 +109,7 @@ def test_intervals_of_least_squares_are_those_of_statsmodels(task):
 def test_every_question_is_a_method_that_may_be_left_out(task):
     fitted = get_method("constant_mean").fit(task.train, 0, "cpu")
     rows = {"actions": task.train.actions[:3], "features": task.train.features[:3]}
+    rows["queries"] = QueryData(rows["actions"])
     numbers = {"level": 0.9, "n": 4, "seed": 1}
     for question in QUESTIONS.values():
         given = {name: numbers[name] for name in question.numbers}

@@ -359,16 +359,18 @@ def test_both_parts_share_the_time(repository, out, capsys, monkeypatch):
 
 
 def test_a_command_is_stopped_in_time_and_what_it_wrote_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(gpu_run, "_GRACE_SECONDS", 0.5)
+    # long enough for a machine that has much else to do
+    monkeypatch.setattr(gpu_run, "_GRACE_SECONDS", 30.0)
     polite = "import time\ntry:\n    print('begun', flush=True); time.sleep(60)\n"
     polite += "except KeyboardInterrupt:\n    print('written', flush=True)\n"
     ticks = []
     log = tmp_path / "log"
     ended = gpu_run.run([sys.executable, "-c", polite], 3.0, log, lambda: ticks.append(1))
     assert ended.stopped
-    assert 3 <= ended.seconds < 30
+    assert 3 <= ended.seconds < 33
     assert log.read_text() == "begun\nwritten\n"
     assert ticks
+    monkeypatch.setattr(gpu_run, "_GRACE_SECONDS", 0.5)
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"
     start = time.monotonic()
     ended = gpu_run.run([sys.executable, "-c", stubborn], 1.0, log)
