@@ -9,10 +9,11 @@ Neither is a failure: a cell that is left out is an empty field of a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from rep4ex_bench.component import Component
 from rep4ex_bench.data import TrainingData
 from rep4ex_bench.errors import PluginError, UsageError, legible
 from rep4ex_bench.installed import missing_package
@@ -85,33 +86,35 @@ def left_out(
     descriptions = {label: scenario.description() for label, scenario in scenarios.items()}
     found = {}
     for method_label, method in methods.items():
-        needs = _needs(method)
-        absent = _absent(method)
+        parts = (method, *method.parts())
+        needs, absent = _needs(parts), _absent(parts)
         for scenario_label, description in descriptions.items():
-            why = _left_out(method, needs, absent, description)
+            why = _left_out(parts, needs, absent, description)
             if why is not None:
                 found[scenario_label, method_label] = why
     return found
 
 
-def _needs(method: Method) -> frozenset[str]:
+def _needs(parts: Sequence[Component]) -> frozenset[str]:
     """Return what a method and its parts need."""
-    words = (
-        check_words(f"{one.kind} {one.name!r}", "needs", one.needs)
-        for one in (method, *method.parts())
-    )
+    words = (check_words(f"{one.kind} {one.name!r}", "needs", one.needs) for one in parts)
     return frozenset().union(*words)
 
 
-def _absent(method: Method) -> str | None:
-    if isinstance(method, UnavailableMethod):
-        return method.reason
-    absent = (missing_package(type(one)) for one in (method, *method.parts()))
+def _absent(parts: Sequence[Component]) -> str | None:
+    """Say why one of a method and its parts cannot be had, or None."""
+    absent = (
+        one.reason if isinstance(one, UnavailableMethod) else missing_package(type(one))
+        for one in parts
+    )
     return next((why for why in absent if why is not None), None)
 
 
 def _left_out(
-    method: Method, needs: frozenset[str], absent: str | None, description: Description
+    parts: Sequence[Component],
+    needs: frozenset[str],
+    absent: str | None,
+    description: Description,
 ) -> LeftOut | None:
     if lacking := needs - description.offers:
         offered = ", ".join(sorted(description.offers)) or "nothing"
@@ -121,7 +124,7 @@ def _left_out(
         return LeftOut("unavailable", _one_line(absent))
     try:
         # asked last: without its packages a method may not be able to answer
-        answers = (one.unsupported(description) for one in (method, *method.parts()))
+        answers = (one.unsupported(description) for one in parts)
         said = next((why for why in answers if why is not None), None)
     except Exception as error:
         return LeftOut("unavailable", _raised("`unsupported`", error))
