@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 
 from rep4ex_bench import get_scenario
-from rep4ex_bench.methods.rep4ex import Rep4Ex
+from rep4ex_bench.methods.representations.invariant_autoencoder import InvariantAutoencoder
 from rep4ex_bench.methods.training.replica import Plan
 from rep4ex_bench.methods.training.stack import StackInTraining
 from rep4ex_kernels.offline.host_cost import HostCost, pretended_gpu
@@ -64,7 +64,7 @@ class StackCost:
 
 def measure(replicas: int, n: int = 600, autoencoder: str = "mlp") -> StackCost:
     """Count what a stack costs that trains on n rows a replica."""
-    method = Rep4Ex(autoencoder=autoencoder)
+    method = InvariantAutoencoder(autoencoder=autoencoder)
     scenario = get_scenario("linear_action", n=n)
     wanted = [
         replica

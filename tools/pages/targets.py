@@ -23,6 +23,7 @@ from rep4ex_bench import get_method, get_scenario
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.method import FittedMethod, OracleMethod
 from rep4ex_bench.methods.rep4ex import Rep4Ex
+from rep4ex_bench.methods.representations.invariant_autoencoder import InvariantAutoencoder
 from rep4ex_bench.scenario import Task
 
 FIRST_SEED = 30_001
@@ -120,7 +121,7 @@ def identification(seeds: Sequence[int]) -> list[str]:
     for target, parameters, measure in measures:
         # codes do not depend on the outcome, and this one has its truth in closed form
         tasks = sample(seeds, parameters | {"outcome": "bump"})
-        codes = Rep4Ex().fit_codes([task.train for task in tasks], list(seeds), CPU)
+        codes = InvariantAutoencoder().fit_many([task.train for task in tasks], list(seeds), CPU)
         values, linear = [], []
         for task, code, seed in zip(tasks, codes, seeds, strict=True):
             if isinstance(code, Exception):
