@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rep4ex_bench.errors import UsageError
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.records.kinds import DIAGNOSTIC
 from rep4ex_bench.registry import METRICS
@@ -68,7 +67,7 @@ def further_metrics(records: pd.DataFrame) -> list[MetricColumn]:
     names = [name for name in names if not name.startswith(DIAGNOSTIC)]
     found = []
     for name in names:
-        metric = _known(name)
+        metric = METRICS.known(name)
         scalar = present[name] == 0 if metric is None else not metric.axis
         if scalar:
             found.append(column_of(name, metric))
@@ -83,10 +82,3 @@ def column_of(name: str, metric: type[Metric] | None) -> MetricColumn:
     unit = f", in {metric.unit}" if metric.unit else ""
     lines = tuple(metric.heading.splitlines()) or (name,)
     return MetricColumn(name, lines, f"{metric.title or name}{unit}; {best}")
-
-
-def _known(name: str) -> type[Metric] | None:
-    try:
-        return METRICS.get(name)
-    except UsageError:  # not installed here, or broken
-        return None

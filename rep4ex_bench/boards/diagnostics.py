@@ -12,7 +12,6 @@ import pandas as pd
 
 from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.diagnostic import Diagnostic
-from rep4ex_bench.errors import UsageError
 from rep4ex_bench.records.kinds import diagnostics_of
 from rep4ex_bench.registry import DIAGNOSTICS
 
@@ -59,7 +58,7 @@ def diagnostic_tables(records: pd.DataFrame) -> list[DiagnosticTable]:
     found = []
     for scenario, rows in diagnostics_of(records).groupby("scenario_label", sort=False):
         names = [str(name) for name in rows["metric"].unique()]
-        known = {name: _known(name) for name in sorted(names)}
+        known = {name: DIAGNOSTICS.known(name) for name in sorted(names)}
         axes = [name for name, one in known.items() if _has_axis(one, rows, name)]
         scalars = {name: one for name, one in known.items() if name not in axes}
         if scalars:
@@ -145,10 +144,3 @@ def _meaning(name: str, known: type[Diagnostic] | None) -> str:
     if known is None:
         return f"{name}: a diagnostic that is not installed here"
     return (known.title or name) + (f", in {known.unit}" if known.unit else "")
-
-
-def _known(name: str) -> type[Diagnostic] | None:
-    try:
-        return DIAGNOSTICS.get(name)
-    except UsageError:  # not installed here, or broken
-        return None

@@ -86,8 +86,9 @@ class Preset(WithSecondStage, Method):
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         self.check_second_stage()
+        representation, _ = self.two_stage().parts()
         try:
-            self.two_stage().check_parameters()
+            representation.check_parameters()
         except ParameterError as error:  # as the method's own, under whose name it was given
             raise ParameterError(
                 self.name, error.parameter, error.expected, error.received

@@ -29,7 +29,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from rep4ex_bench.records import provenance
-from rep4ex_bench.registry import DIAGNOSTICS, METHODS, SCENARIOS
+from rep4ex_bench.registry import (
+    DIAGNOSTICS,
+    METHODS,
+    REPRESENTATIONS,
+    SCENARIOS,
+    SECOND_STAGES,
+)
 from rep4ex_bench.running.cell import CELL_THREADS, run_cell, run_cells
 from rep4ex_bench.running.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
 from rep4ex_bench.running.executors.limit_watch import LimitWatch
@@ -90,7 +96,7 @@ def warm_up() -> None:
     Our own components only; a plug-in is imported by the child that runs it. No backward pass: its
     threads would not survive the fork.
     """
-    for registry in (SCENARIOS, METHODS, DIAGNOSTICS):
+    for registry in (SCENARIOS, METHODS, REPRESENTATIONS, SECOND_STAGES, DIAGNOSTICS):
         registry.load_built_in()
     provenance.look_up()
     (cell,) = parse_suite(_FIRST_CELL, "the first cell").cells()
