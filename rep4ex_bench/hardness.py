@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from rep4ex_bench.accuracy import normalised_mse
 from rep4ex_bench.controls import Control
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.method import OracleMethod
+from rep4ex_bench.metric import Evaluation
+from rep4ex_bench.metrics.nmse_outside import NMSEOutside
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.oracle import LinearOracle, Oracle
 from rep4ex_bench.registry import get_method
 from rep4ex_bench.scenario import Scenario, Task
-from rep4ex_bench.seeding import derive_seed
+from rep4ex_bench.seeding import derive_seed, method_seed
 
 _FRESH_ROWS = 2_000
 _MOST_COLUMNS = 30  # principal components that a quadratic map is of, where there are more features
@@ -154,18 +154,15 @@ def measure(scenario: Scenario, seed: int) -> Hardness:
 def _error(control: Control, scenario: str, task: Task, seed: int) -> float:
     """Return the nmse_outside of a control, infinite where its predictions are not finite."""
     method = get_method(control.name, **control.parameters)
-    own_seed = derive_seed(seed, "method", method.name, scenario)
+    own_seed = method_seed(seed, method.name, scenario)
     if isinstance(method, OracleMethod):
         fitted = method.fit_with_oracle(task.train, task.require_oracle(), own_seed, "cpu")
     else:
         fitted = method.fit(task.train, own_seed, "cpu")
-    queries = task.queries
-    outside = queries.scored & (queries.distance > 1)
-    prediction = fitted.predict_do(torch.from_numpy(queries.actions).to(torch.float32))
-    prediction = np.asarray(prediction, dtype=np.float64)[outside]
+    prediction = np.asarray(fitted.predict(task.queries.asked()), dtype=np.float64)
     if not np.isfinite(prediction).all():
         return math.inf
-    return normalised_mse(prediction, task.truth.values[outside])
+    return NMSEOutside().compute(Evaluation(task, fitted, prediction, seed))
 
 
 def _linear() -> Pipeline:

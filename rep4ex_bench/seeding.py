@@ -29,6 +29,11 @@ def derive_seed(seed: int, *component: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)
 
 
+def method_seed(seed: int, method: str, scenario: str) -> int:
+    """Return the seed of a method's fit to the task of a seed; names are the registered ones."""
+    return derive_seed(seed, "method", method, scenario)
+
+
 def numpy_generator(seed: int, *component: str | int) -> np.random.Generator:
     """Return numpy's default generator, seeded for a named component."""
     return np.random.default_rng(derive_seed(seed, *component))

@@ -33,7 +33,7 @@ from rep4ex_bench.running.peak_memory import UNKNOWN, PeakMemory
 from rep4ex_bench.running.process_clock import ProcessClock
 from rep4ex_bench.running.suite import Cell, canonical_parameters
 from rep4ex_bench.scenario import Task
-from rep4ex_bench.seeding import derive_seed
+from rep4ex_bench.seeding import derive_seed, method_seed
 
 # One thread per cell, on any machine: sums in another order would be other bits.
 CELL_THREADS = 1
@@ -137,9 +137,7 @@ def _fit(
     if not sampled:
         return found, memory
     seeds = [
-        derive_seed(
-            cells[place].seed, "method", cells[place].method.name, cells[place].scenario.name
-        )
+        method_seed(cells[place].seed, cells[place].method.name, cells[place].scenario.name)
         for place in sampled
     ]
     method, device = cells[0].method, known[next(iter(sampled))].device
