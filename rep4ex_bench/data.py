@@ -65,9 +65,26 @@ def as_integers(name: str, value: Any) -> Tensor:
     return given.to(torch.int64).contiguous()
 
 
+def as_field(name: str, value: Any, dimensions: int, owner: str = "") -> Tensor:
+    """Return what was observed of units under that name: int64 for environments, else float32.
+
+    Args:
+        name: of the field.
+        value: an array with one row per unit.
+        dimensions: that it must have.
+        owner: what stands before the name in a message.
+
+    Raises:
+        DataError: as `as_float32` and `as_integers`.
+    """
+    if name == "environment":
+        return as_integers(owner + name, value)
+    return as_float32(owner + name, value, dimensions)
+
+
 # What each tensor of the training data has beside its rows: further dimensions.
 _OBSERVED = {"actions": 1, "features": 1, "outcome": 0}
-_OPTIONAL = {
+OPTIONAL_FIELDS = {
     "covariates": 1,
     "environment": 0,
     "time": 0,
@@ -112,14 +129,10 @@ class TrainingData:
     moved_dim: int | None = None
 
     def __post_init__(self) -> None:
-        for name, further in (_OBSERVED | _OPTIONAL).items():
+        for name, further in (_OBSERVED | OPTIONAL_FIELDS).items():
             value = getattr(self, name)
             if name in _OBSERVED or value is not None:
-                if name == "environment":
-                    checked = as_integers(name, value)
-                else:
-                    checked = as_float32(name, value, 1 + further)
-                object.__setattr__(self, name, checked)
+                object.__setattr__(self, name, as_field(name, value, 1 + further))
         self._check_rows()
         self._check_columns()
         for name in ("latent_dim", "moved_dim"):
@@ -165,7 +178,7 @@ class TrainingData:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what was observed, by name: actions, features, outcome, then the rest."""
-        values = ((name, getattr(self, name)) for name in _OBSERVED | _OPTIONAL)
+        values = ((name, getattr(self, name)) for name in _OBSERVED | OPTIONAL_FIELDS)
         return {name: value for name, value in values if value is not None}
 
     @property
@@ -187,7 +200,9 @@ class TrainingData:
         """Return the SHA-256 of shapes and bits, so that two runs can prove they saw the same."""
         digest = hashlib.sha256()
         for name, tensor in self.tensors().items():
-            if name in _OPTIONAL:  # of actions, features and outcome alone the hash stays as it was
+            if (
+                name in OPTIONAL_FIELDS
+            ):  # of actions, features and outcome alone the hash stays as it was
                 digest.update(name.encode())
             digest.update(str(tuple(tensor.shape)).encode())
             digest.update(tensor.numpy().tobytes())

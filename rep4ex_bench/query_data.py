@@ -8,20 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rep4ex_bench.data import as_float32, as_integers
+from rep4ex_bench.data import OPTIONAL_FIELDS, as_field
 from rep4ex_bench.errors import DataError
 
 # What each tensor has beside its rows: further dimensions.
-_FURTHER = {
-    "actions": 1,
-    "covariates": 1,
-    "environment": 0,
-    "time": 0,
-    "second_view": 1,
-    "previous_features": 1,
-    "context_features": 2,
-    "context_outcome": 1,
-}
+_FURTHER = {"actions": 1, **OPTIONAL_FIELDS, "context_features": 2, "context_outcome": 1}
 OPTIONAL = tuple(name for name in _FURTHER if name != "actions")
 
 
@@ -58,11 +49,7 @@ class QueryData:
         for name, further in _FURTHER.items():
             value = getattr(self, name)
             if name == "actions" or value is not None:
-                label = f"queries: {name}"
-                if name == "environment":
-                    checked = as_integers(label, value)
-                else:
-                    checked = as_float32(label, value, 1 + further)
+                checked = as_field(name, value, 1 + further, owner="queries: ")
                 object.__setattr__(self, name, checked)
         rows = {name: len(tensor) for name, tensor in self.tensors().items()}
         if len(set(rows.values())) != 1:

@@ -23,15 +23,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from rep4ex_bench.data import FloatArray
+from rep4ex_bench.data import OPTIONAL_FIELDS, FloatArray
 from rep4ex_bench.errors import ConformanceError
 from rep4ex_bench.hardness import judge
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
 from rep4ex_bench.scenario import Scenario, Task
 from rep4ex_bench.seeding import numpy_generator
-
-_OBSERVED = ("covariates", "environment", "time", "second_view", "previous_features")
 
 ScenarioCheck = Callable[[Scenario, Task], None]
 
@@ -52,7 +50,7 @@ def check_offers(scenario: Scenario, task: Task) -> None:
     train, queries, oracle = task.train, task.queries, task.oracle
     has = {
         "features": train.m > 0,
-        **{name: getattr(train, name) is not None for name in _OBSERVED},
+        **{name: getattr(train, name) is not None for name in OPTIONAL_FIELDS},
         "context": queries.context_outcome is not None,
         "oracle": oracle is not None,
         "linear_oracle": isinstance(oracle, LinearOracle),

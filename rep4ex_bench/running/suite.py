@@ -33,13 +33,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
