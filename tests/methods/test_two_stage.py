@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from rep4ex_bench import get_method, get_scenario, register
+from rep4ex_bench import get_method, get_scenario, register, registry
 from rep4ex_bench.conformance import CHECKS, conformance_tasks, quick
 from rep4ex_bench.errors import DataError, ParameterError, PluginError, UnknownNameError
 from rep4ex_bench.methods.representations.pca import PrincipalComponents
@@ -41,8 +41,8 @@ SAME = '{ name = "pca", parameters = { latent_dim = 2 } }'
 
 @pytest.fixture(autouse=True)
 def _own_registries(monkeypatch):
-    for registry in (REPRESENTATIONS, SECOND_STAGES):
-        monkeypatch.setattr(registry, "_registered", {})
+    for one in (REPRESENTATIONS, SECOND_STAGES):
+        monkeypatch.setattr(one, "_registered", {})
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +294,24 @@ def test_a_representation_without_a_code_is_told_so(task):
         TwoStage(Nothing(), "splines").fit(task.train)
     with pytest.raises(DataError, match=r"shape \(150, d\), got shape \(75, 2\)"):
         TwoStage(Short(), "splines").fit(task.train)
+
+
+def test_a_fit_looks_for_no_installed_packages(task, monkeypatch):
+    """It would be counted as the method's time."""
+    method = get_method("pca")
+
+    def looked(**_):
+        raise AssertionError("a fit looked for entry points")
+
+    monkeypatch.setattr(registry, "entry_points", looked)
+    method.fit(task.train, 0, "cpu")
+
+
+def test_a_package_that_is_installed_later_is_found(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "later" not in SECOND_STAGES.names()
+    metadata = tmp_path / "later-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: later\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[rep4ex_bench.second_stages]\nlater = a:B\n")
+    assert "later" in SECOND_STAGES.names()
