@@ -60,7 +60,8 @@ class QueryData:
         features, outcome = self.context_features, self.context_outcome
         if (features is None) != (outcome is None):
             raise DataError(
-                "queries: context_features and context_outcome come together, got one of them"
+                "queries: context_features and context_outcome come together, got one of them: "
+                "give both or neither"
             )
         if features is not None and outcome is not None and features.shape[:2] != outcome.shape:
             raise DataError(

@@ -94,7 +94,10 @@ def fit_second_stage(
         PluginError: it is no code.
     """
     if not isinstance(code, Code):
-        raise PluginError(f"a representation must give a Code, got {code!r:.200}")
+        raise PluginError(
+            f"a representation must give a Code, got {code!r:.200}: return a subclass of "
+            "rep4ex_bench.representation.Code from fit"
+        )
     values = np.asarray(code.encode(train.features, train.actions), dtype=np.float64)
     if values.ndim != 2 or len(values) != train.n or not np.isfinite(values).all():
         raise DataError(
