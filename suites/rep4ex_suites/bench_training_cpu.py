@@ -31,7 +31,7 @@ from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
 from rep4ex_bench.methods.training.networks import mlp
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.stack import StackInTraining
-from rep4ex_bench.running.executors.worker_process import KEEP_MEMORY
+from rep4ex_bench.running.executors.worker_start import KEEP_MEMORY
 
 CPU = torch.device("cpu")
 STEPS = 20

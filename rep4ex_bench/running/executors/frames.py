@@ -1,4 +1,4 @@
-"""Messages between the runner and its worker processes: length-prefixed, over pipes."""
+"""Messages between the runner, the template of workers and workers: length-prefixed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,23 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-CONFINED = "--confined"  # option of the worker
-_HEADER = struct.Struct(">Q")
+LENGTH = struct.Struct(">Q")
+NUMBER = struct.Struct(">q")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker takes from the runner at its start, as a new program would.
+
+    Attributes:
+        environment: variables; those that libraries read at import are the template's.
+        folder: to work in.
+        confined: whether methods lose the network and their home.
+    """
+
+    environment: dict[str, str]
+    folder: str
+    confined: bool
 
 
 @dataclass(frozen=True)
@@ -41,15 +56,15 @@ class Reply:
 
 def write_frame(stream: BinaryIO, payload: bytes) -> None:
     """Write one message and flush it."""
-    stream.write(_HEADER.pack(len(payload)) + payload)
+    stream.write(LENGTH.pack(len(payload)) + payload)
     stream.flush()
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
     """Return the next message, or None where the stream ended."""
-    header = stream.read(_HEADER.size)
-    if len(header) < _HEADER.size:
+    header = stream.read(LENGTH.size)
+    if len(header) < LENGTH.size:
         return None
-    (length,) = _HEADER.unpack(header)
+    (length,) = LENGTH.unpack(header)
     payload = stream.read(length)
     return payload if len(payload) == length else None

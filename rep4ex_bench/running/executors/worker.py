@@ -1,12 +1,11 @@
-"""The worker process: imports everything once, then forks two processes for every group of cells.
+"""The worker process: forks two processes for every group of cells.
 
-Run as ``python -m rep4ex_bench.running.executors.worker``. It reads (cells, device, time limit)
-from its standard input and writes the results to its standard output. One process, the scoring
-process, samples the tasks and computes the metrics; the other runs the method's code and is sent
-training data and actions only (`isolation/`). Each leads a process group of its own, so that cells
-over their limit are ended with everything they started; one that dies takes nothing else with it.
-When the runner goes away, the input ends, and so do all of them. With --confined, methods lose the
-network and get a scratch home.
+It is itself forked, from a process that has imported everything (`worker_template.py`). It reads
+(cells, device, time limit) from one pipe and writes the results to another. One process, the
+scoring process, samples the tasks and computes the metrics; the other runs the method's code and is
+sent training data and actions only (`isolation/`). Each leads a process group of its own, so that
+cells over their limit are ended with everything they started; one that dies takes nothing else with
+it. When the runner goes away, the input ends, and so do all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import cloudpickle
 import torch
@@ -37,7 +36,7 @@ from rep4ex_bench.registry import (
     SECOND_STAGES,
 )
 from rep4ex_bench.running.cell import CELL_THREADS, run_cell, run_cells
-from rep4ex_bench.running.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
+from rep4ex_bench.running.executors.frames import Reply, Request, read_frame, write_frame
 from rep4ex_bench.running.executors.limit_watch import LimitWatch
 from rep4ex_bench.running.isolation.channel import Channel
 from rep4ex_bench.running.isolation.confinement import hide_memory
@@ -62,18 +61,25 @@ _METHOD_DIED = b"the process of the method ended"
 _NO_FORK_SERVER = "the process that starts methods was ended while the method ran"
 
 
-def main() -> None:
-    """Serve cells until the standard input ends."""
-    requests = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    # a method that prints must not write into the reply stream
-    silence = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(silence, descriptor)
+def prepare() -> None:
+    """Set up what every worker has, before any is forked."""
     torch.set_num_threads(CELL_THREADS)
     threadpool_limits(CELL_THREADS)
     warm_up()
-    confined = CONFINED in sys.argv
+    # a method that prints must not write into what the runner shows
+    silence = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(silence, descriptor)
+
+
+def serve(requests: BinaryIO, replies: BinaryIO, confined: bool) -> None:
+    """Serve cells until the requests end.
+
+    Args:
+        requests: pickled `Request` in frames.
+        replies: for a pickled `Reply` each.
+        confined: whether methods lose the network and get a scratch home.
+    """
     # forked before anything is read: what methods run in has never held a cell
     fork_server = ForkServer([requests.fileno(), replies.fileno()], confined)
     if confined:
@@ -246,7 +252,3 @@ def _cause_of_death(status: int) -> str:
         number = os.WTERMSIG(status)
         return f"the process of the cell was ended by {signal.Signals(number).name}"
     return f"the process of the cell left with exit status {os.WEXITSTATUS(status)}, no result"
-
-
-if __name__ == "__main__":
-    main()

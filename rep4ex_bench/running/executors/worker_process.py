@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import BinaryIO, cast
+from typing import cast
 
 import cloudpickle
 
 from rep4ex_bench.running.cell import CellResult, failed_cell
-from rep4ex_bench.running.executors.frames import CONFINED, Reply, Request, read_frame, write_frame
+from rep4ex_bench.running.executors.frames import Reply, Request, read_frame, write_frame
 from rep4ex_bench.running.executors.machine import available_memory
+from rep4ex_bench.running.executors.worker_start import (
+    TemplateEndedError,
+    Worker,
+    start_worker,
+)
 from rep4ex_bench.running.isolation.remote_method import with_remote_methods
 from rep4ex_bench.running.resources import GIB
 from rep4ex_bench.running.suite import Cell
 
 _CLOSE_SECONDS = 2.0  # for all workers together
 _LOST_TWICE = "the worker process ended twice: killed or out of memory?"
-# For glibc: memory of one training step is kept for the next instead of going back to the kernel,
-# which costs a page fault for every 4 KiB of it.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
 
 
 class WorkerProcess:
@@ -40,8 +39,8 @@ class WorkerProcess:
     def __init__(self, device: str, confined: bool = False, share: float = 1.0) -> None:
         self._device = device
         self._share = share
-        self._options = [CONFINED] if confined else []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._confined = confined
+        self._worker: Worker | None = None
         self._closing = False
 
     def run(self, cells: list[Cell]) -> Iterator[tuple[Cell, CellResult]]:
@@ -62,16 +61,17 @@ class WorkerProcess:
     def _run_together(self, cells: list[Cell]) -> list[CellResult] | Reply | None:
         """Return the results, or the reply that says why there are none, or None: worker lost."""
         request = pickle.dumps(self._request(cells))
-        process = self._started()
         try:
-            write_frame(cast(BinaryIO, process.stdin), request)
-            frame = read_frame(cast(BinaryIO, process.stdout))
-        except (BrokenPipeError, ValueError):
+            worker = self._started()
+            if self._closing:  # while it started
+                worker.end_input()
+                return None
+            write_frame(worker.requests, request)
+            frame = read_frame(worker.replies)
+        except (BrokenPipeError, TemplateEndedError, ValueError):
             frame = None
         if frame is None:
-            process.kill()
-            process.wait()
-            self._process = None
+            self._drop_worker()
             return None
         reply: Reply = pickle.loads(frame)
         if reply.status != "ok":
@@ -98,16 +98,10 @@ class WorkerProcess:
             sys.path,
         )
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "rep4ex_bench.running.executors.worker", *self._options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | KEEP_MEMORY,
-                start_new_session=True,  # Ctrl-C is for the runner, which then closes its workers
-            )
-        return self._process
+    def _started(self) -> Worker:
+        if self._worker is None:
+            self._worker = start_worker(self._confined)
+        return self._worker
 
     def close(self) -> None:
         """End the worker and the cell it may be running."""
@@ -116,19 +110,20 @@ class WorkerProcess:
     def end_input(self) -> None:
         """Let the worker end by itself, with the cell it may be running."""
         self._closing = True
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                cast(BinaryIO, self._process.stdin).close()
+        if self._worker is not None:
+            self._worker.end_input()
 
     def end(self, seconds: float) -> None:
         """Wait so long for the worker's end, and then end it."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._worker is not None:
+            self._worker.end(seconds)
+
+    def _drop_worker(self) -> None:
+        """Forget a lost worker; one that is closing is still to be waited for."""
+        if self._worker is not None and not self._closing:
+            self._worker.end_input()
+            self._worker.end(0.0)
+            self._worker = None
 
 
 def close_workers(workers: Sequence[WorkerProcess]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.registry import METHODS
-from rep4ex_bench.running.executors import choice
+from rep4ex_bench.running.executors import choice, worker_start
 from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.runner import run_suite
 from rep4ex_bench.running.suite import parse_suite
@@ -231,7 +231,10 @@ def test_a_real_slurm_queue(tmp_path):
 
 def test_workers_leave_no_process_behind(executor, tmp_path, monkeypatch):
     monkeypatch.setenv("MARK_OF_THIS_TEST", str(tmp_path))
+    # else this process's template would be an older one, without the mark
+    monkeypatch.setattr(worker_start, "_templates", worker_start.Templates())
     run_suite(parse_suite(SUITE, "t"), tmp_path / "out", executor=executor, workers=1, seeds=1)
+    worker_start.close_template()
     deadline = time.monotonic() + 30
     while (left := marked(str(tmp_path))) and time.monotonic() < deadline:
         time.sleep(0.2)

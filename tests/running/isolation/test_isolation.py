@@ -1,5 +1,6 @@
 """The process boundary: what a method's process holds, and what the judge takes from it."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -8,6 +9,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -201,9 +203,6 @@ def test_messages_have_limits(ends):
         array_of({"dtype": "float64", "shape": [2] * 5}, b"")
 
 
-MARK = f"isolation-test-{os.getpid()}"
-
-
 class Curious(Method):
     """Says in its prediction what its process can see: one number a question."""
 
@@ -223,6 +222,7 @@ class _Curious(FittedMethod):
         from rep4ex_bench.running.suite import Cell
         from rep4ex_bench.scenario import Task, Truth
 
+        gc.unfreeze()  # what was there before the fork
         kinds = (Cell, Task, Truth, Oracle)
         held = sum(type(found) in kinds for found in gc.get_objects())
         descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
@@ -236,25 +236,20 @@ class _Curious(FittedMethod):
         interfaces = len(Path("/proc/net/dev").read_text().splitlines()) - 2
         home_is_empty = not list(Path.home().iterdir())
         at_home = Path.home() == Path.cwd()
-        readable = 0
-        for folder in Path("/proc").glob("[0-9]*"):
-            if int(folder.name) in (os.getpid(), os.getppid()):
-                continue  # itself, and the fork server, which has never held a cell
-            try:
-                if b"executors.worker" in (folder / "cmdline").read_bytes():
-                    with (folder / "mem").open("rb"):
-                        readable += (
-                            os.environ["REP4EX_BENCH_TEST"] in (folder / "environ").read_text()
-                        )
-            except OSError:
-                continue
-        seen = [held, lines, interfaces, home_is_empty, at_home, readable]
+        # its own parent is the fork server, which has never held a cell, like the worker's parent
+        worker = psutil.Process().parents()[1]
+        readable = tried = 0
+        for process in [worker, *worker.children(recursive=True)]:
+            if process.pid not in (os.getpid(), os.getppid()):
+                tried += 1
+                with contextlib.suppress(OSError), Path(f"/proc/{process.pid}/mem").open("rb"):
+                    readable += 1
+        seen = [held, lines, interfaces, home_is_empty, at_home, readable, tried]
         return np.concatenate([seen, np.zeros(len(actions) - len(seen))]).astype(float)
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs /proc")
-def test_a_confined_process_holds_nothing_of_its_cell(monkeypatch):
-    monkeypatch.setenv("REP4EX_BENCH_TEST", MARK)  # tells this test's workers from others
+def test_a_confined_process_holds_nothing_of_its_cell():
     scenario = get_scenario("linear_action", n=60, outcome="bump")
     suite = Suite("s", "", 1, (2**40,), 60.0, ("nmse_outside",), {"s": scenario}, {"c": Curious()})
     results = []
@@ -264,7 +259,8 @@ def test_a_confined_process_holds_nothing_of_its_cell(monkeypatch):
     (result,) = results
     assert result.predictions is not None, result.records[0].error
     seen = result.predictions["prediction"].to_pylist()
-    held, lines, interfaces, home_is_empty, at_home, readable = seen[:6]
+    held, lines, interfaces, home_is_empty, at_home, readable, tried = seen[:7]
+    assert tried == 2  # worker and judge
     assert held == 0  # no cell, task, truth or oracle in its memory
     assert lines == 1  # its channel, and no pipe of runner or worker
     assert home_is_empty
