@@ -38,9 +38,10 @@ class InvariantAutoencoder(TrainedRepresentation):
             "auto" trains a path of lambdas as one stack and chooses by held-out rows
             (`training/lambda_selection.py`), for data that 3 does not suit; below 160 rows it is 3.
         penalty: "mmr" (the paper's: the residual has mean 0 given the actions), "hsic" (it is
-            independent of them, which the paper's model says too) or "both".
-        autoencoder: "mlp", "variational", "wasserstein", "convolutional", "invertible" or
-            "conditional".
+            independent of them, which the paper's model says too), "both", or "plain_mmr" (the
+            statistic as the paper prints it, whose weight depends on the problem).
+        autoencoder: "mlp", "variational", "wasserstein", "convolutional", "invertible",
+            "conditional" or "random_start".
         hidden: width of the hidden layers.
         steps: most optimisation steps of the autoencoder.
     """

@@ -27,6 +27,7 @@ from rep4ex_bench.methods.training.invariance_loss import (
     residualised_batch,
 )
 from rep4ex_bench.methods.training.penalty import Penalty
+from rep4ex_bench.methods.training.plain_invariance_loss import PlainInvarianceLoss
 from rep4ex_bench.seeding import torch_generator
 
 _FREQUENCIES = 32
@@ -73,4 +74,5 @@ PENALTIES: dict[str, Callable[[], Penalty]] = {
     "mmr": InvarianceLoss,
     "hsic": partial(IndependenceLoss, mmr=0.0),
     "both": IndependenceLoss,
+    "plain_mmr": PlainInvarianceLoss,
 }

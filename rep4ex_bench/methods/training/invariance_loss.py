@@ -74,21 +74,36 @@ class ResidualisedBatch:
 def residualised_batch(code: Tensor, rows: Tensor) -> ResidualisedBatch:
     """Return the batch of code (B, d, b) and rows (B, b, c) of the table, without [1, A]."""
     count = code.shape[2]
-    width = _split(rows.shape[2])
-    features, design = rows[:, :, :width], rows[:, :, width:]
-    gram = torch.bmm(design.mT, design) / count
-    identity = _identity(gram.shape[-1], gram.dtype, gram.device)
-    gram = gram.add(identity, alpha=_RIDGE)
-    basis = torch.linalg.solve_triangular(_factor(gram), design.mT, upper=False)
+    features, basis = features_and_basis(rows)
     features = torch.baddbmm(features, basis.mT, torch.bmm(basis, features), alpha=-1 / count)
     features = features / features.norm(dim=2, keepdim=True).clamp_min(1e-6)
-    residual = torch.baddbmm(code, torch.bmm(code, basis.mT), basis, alpha=-1 / count)
+    residual = residual_of(code, basis)
     covariance = torch.bmm(residual, residual.mT) / count
     scale = covariance.detach().diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
     identity = _identity(covariance.shape[-1], covariance.dtype, covariance.device)
     covariance = torch.addcmul(covariance, scale, identity, value=_JITTER)
     white = torch.linalg.solve_triangular(_factor(covariance), residual, upper=False)
     return ResidualisedBatch(white, features, basis)
+
+
+def features_and_basis(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Split rows (B, b, c) of the table: features (B, b, f), orthogonal basis of [1, A] (B, q, b).
+
+    The basis is orthogonal in this batch, with mean squares 1.
+    """
+    width = _split(rows.shape[2])
+    features, design = rows[:, :, :width], rows[:, :, width:]
+    gram = torch.bmm(design.mT, design) / rows.shape[1]
+    identity = _identity(gram.shape[-1], gram.dtype, gram.device)
+    gram = gram.add(identity, alpha=_RIDGE)
+    return features, torch.linalg.solve_triangular(_factor(gram), design.mT, upper=False)
+
+
+def residual_of(code: Tensor, basis: Tensor) -> Tensor:
+    """Return the residual (B, d, b) of the code on the basis, by least squares in the batch."""
+    scale = -1 / code.shape[2]
+    residual: Tensor = torch.baddbmm(code, torch.bmm(code, basis.mT), basis, alpha=scale)
+    return residual
 
 
 def dependence_over_pairs(left: Tensor, right: Tensor) -> Tensor:

@@ -134,7 +134,9 @@ def test_very_wide_bandwidths(generator, device, relative_error, route):
     accurate(actual, expected, relative_error)
 
 
-def test_fast_mode_keeps_its_promise(generator, device, relative_error):
+def test_fast_mode_keeps_its_promise(generator, device, relative_error, monkeypatch):
+    if device.type == "cpu":  # interpreted, the rows from which it is used take minutes
+        monkeypatch.setattr(_triton_pairs, "FAST_ROWS", 192)
     n = _triton_pairs.FAST_ROWS + 65
     x, y = samples(generator, n, 2, 3, batch=1)
     h = torch.tensor([1.5]).double(), torch.tensor([1.2]).double()

@@ -118,11 +118,11 @@ def test_same_numbers_whatever_the_executor_and_failures_alone(executor, referen
     assert again.reused == 9
 
 
-def test_order_of_arrival_changes_nothing(executor, reference, tmp_path):
+def test_order_of_arrival_changes_nothing(reference, tmp_path):
     """The first cells take longest, so that they come last."""
     suite = parse_suite(IN_TURN, "t")
     arrived = Watcher()
-    run = run_suite(suite, tmp_path / "a", executor=executor, workers=2, watcher=arrived)
+    run = run_suite(suite, tmp_path / "a", workers=2, watcher=arrived)
     planned = [cell.key for cell in suite.cells()]
     assert [key for key, _ in arrived.finished_cells] != planned
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference[IN_TURN]))

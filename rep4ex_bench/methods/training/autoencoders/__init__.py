@@ -7,6 +7,7 @@ from rep4ex_bench.methods.training.autoencoders.conditional import ConditionalAu
 from rep4ex_bench.methods.training.autoencoders.convolutional import ConvolutionalAutoencoder
 from rep4ex_bench.methods.training.autoencoders.invertible import InvertibleAutoencoder
 from rep4ex_bench.methods.training.autoencoders.mlp import MLPAutoencoder
+from rep4ex_bench.methods.training.autoencoders.random_start import RandomStartAutoencoder
 from rep4ex_bench.methods.training.autoencoders.variational import VariationalAutoencoder
 from rep4ex_bench.methods.training.autoencoders.wasserstein import WassersteinAutoencoder
 
@@ -19,6 +20,7 @@ AUTOENCODERS: dict[str, type[Autoencoder]] = {
         ConvolutionalAutoencoder,
         InvertibleAutoencoder,
         ConditionalAutoencoder,
+        RandomStartAutoencoder,
     )
 }
 
