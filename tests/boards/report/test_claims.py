@@ -85,6 +85,25 @@ def test_extrapolation_holds_and_does_not(run):
     assert verdicts(bad) == [False, False, False]
 
 
+def test_the_published_recipe_is_judged_beside_ours(run):
+    outside = {"rep4ex": [0.1] * 3, "mlp_on_actions": [0.9] * 3, "rep4ex_paper": [0.7] * 3}
+    suite = "paper_extrapolation_1d"
+    records = pd.concat(
+        [rows(run, suite, "nmse_outside", outside), rows(run, suite, "nmse_inside", outside)],
+        ignore_index=True,
+    )
+    held = {claim.text: claim.holds for claim in claims(records)}
+    assert held["Outside the support rep4ex_paper follows the truth."] is False
+    assert held["Outside the support rep4ex follows the truth."] is True
+    with_recipe = identification(run, (0.8, 0.9, 0.97), (0.8, 0.8, 0.82))
+    paper = with_recipe[with_recipe["method_label"] == "rep4ex"].assign(
+        method_label="rep4ex_paper", value=0.5
+    )
+    texts = [claim.text for claim in claims(pd.concat([with_recipe, paper]))]
+    assert sum("rep4ex_paper" in text for text in texts) == 3
+    assert len(texts) == 6
+
+
 def test_other_suites_claim_nothing(run):
     assert claims(run.records) == []
     assert claims(run.records.iloc[:0]) == []
@@ -118,7 +137,7 @@ def test_a_sweep_has_the_median_and_the_extremes_of_every_value(run):
 def test_the_suites_are_complete(name):
     suite = load_suite(name)
     assert len(suite.seeds) == 20
-    labels = {"rep4ex", "autoencoder"}
+    labels = {"rep4ex", "rep4ex_paper", "autoencoder"}
     labels |= {"mlp_on_actions", "ols_on_actions"} if "extra" in name else {"pca"}
     assert labels <= set(suite.methods)
     assert {method.role for method in suite.methods.values()} == {"method", "oracle"}
