@@ -8,6 +8,7 @@ from rep4ex_bench.running.runner import Run, run_suite
 from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
 from rep4ex_bench.speed.contender import Contender, register_contender
 from rep4ex_bench.speed.run import KernelRun, run_kernels
+from rep4ex_bench.threads import fit_threads
 
 __all__ = [
     "Contender",
@@ -23,6 +24,7 @@ __all__ = [
     "Task",
     "TrainingData",
     "Truth",
+    "fit_threads",
     "get_method",
     "get_scenario",
     "register",

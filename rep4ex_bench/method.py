@@ -125,6 +125,8 @@ class Method(Component, ABC):
             seed: everything random in the fit derives from it.
             device: "auto" (CUDA where there is one), "cpu" or "cuda".
 
+        The methods of this package compute with one thread of the CPU (`threads.py`).
+
         Raises:
             DataError: data this method cannot work with.
             UsageError: a device that is not here.

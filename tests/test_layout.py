@@ -5,9 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
@@ -35,6 +39,24 @@ def test_the_kernels_need_torch_only():
     # numba's own dependency, in the files that are only imported where numba is installed
     wrong = [(file, name) for file, name in wrong if not ("numba" in file and name == "numpy")]
     assert not wrong
+
+
+def test_the_manifest_names_what_the_code_imports():
+    """What another dependency brings today it need not bring tomorrow."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    # llvmlite is half of numba, which pins the version that it works with
+    offered = metadata.packages_distributions() | {"llvmlite": ["numba"]}
+    undeclared = {}
+    for package in PACKAGES.values():
+        for file in package.rglob("*.py"):
+            for name in set(imports(file)) - sys.stdlib_module_names - set(PACKAGES):
+                names = {canonicalize_name(one) for one in offered.get(name, [name])}
+                if not names & declared:
+                    undeclared[name] = str(file.relative_to(ROOT))
+    assert undeclared == {}
 
 
 def lint(root):

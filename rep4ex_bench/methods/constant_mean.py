@@ -10,6 +10,7 @@ from torch import Tensor
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
 from rep4ex_bench.method import FittedMethod, Method, Role
 from rep4ex_bench.numerics import resolve_device, to_float64
+from rep4ex_bench.threads import on_fit_threads
 
 
 class FittedConstant(FittedMethod):
@@ -32,6 +33,7 @@ class ConstantMean(Method):
     role: ClassVar[Role] = "control"
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    @on_fit_threads
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedConstant:
         """Take the mean."""
         resolve_device(device)

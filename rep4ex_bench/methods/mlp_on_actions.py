@@ -13,6 +13,7 @@ from rep4ex_bench.methods.training.networks import Standardise, mlp
 from rep4ex_bench.methods.training.regression import train_regression
 from rep4ex_bench.numerics import resolve_device, to_float64
 from rep4ex_bench.seeding import torch_generator
+from rep4ex_bench.threads import on_fit_threads
 
 
 class FittedMLP(FittedMethod):
@@ -54,6 +55,7 @@ class MLPOnActions(Method):
         self.require_integer("hidden", 1)
         self.require_integer("steps", 1)
 
+    @on_fit_threads
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMLP:
         """Fit by least squares."""
         self.check_parameters()

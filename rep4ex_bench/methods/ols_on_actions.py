@@ -13,6 +13,7 @@ from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
 from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.numerics import resolve_device, to_float64
 from rep4ex_bench.seeding import numpy_generator
+from rep4ex_bench.threads import on_fit_threads
 
 
 class FittedOLS(FittedMethod):
@@ -64,6 +65,7 @@ class OLSOnActions(Method):
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    @on_fit_threads
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedOLS:
         """Fit by least squares (deterministic; on the CPU)."""
         resolve_device(device)

@@ -15,6 +15,7 @@ from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
+from rep4ex_bench.threads import on_fit_threads
 
 
 class OracleControlFunction(WithSecondStage, OracleMethod):
@@ -40,6 +41,7 @@ class OracleControlFunction(WithSecondStage, OracleMethod):
         """Raise `ParameterError` if a parameter lies outside its domain."""
         self.check_second_stage()
 
+    @on_fit_threads
     def fit_with_oracle(
         self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
     ) -> AnsweredByStage:

@@ -23,6 +23,7 @@ from rep4ex_bench.methods.two_stage import FittedTwoStage, code_seed, fit_second
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.second_stage import SecondStage
+from rep4ex_bench.threads import on_fit_threads
 
 
 class Rep4ExOraclePenalty(WithSecondStage, OracleMethod):
@@ -65,6 +66,7 @@ class Rep4ExOraclePenalty(WithSecondStage, OracleMethod):
         """Return the second stage."""
         return (self.stage(),)
 
+    @on_fit_threads
     def fit_with_oracle(
         self, train: TrainingData, oracle: Oracle, seed: int = 0, device: str = "auto"
     ) -> FittedTwoStage:

@@ -28,6 +28,7 @@ from rep4ex_bench.registry import REPRESENTATIONS, SECOND_STAGES, part_of
 from rep4ex_bench.representation import Code, Progress, Representation
 from rep4ex_bench.second_stage import FittedSecondStage, SecondStage
 from rep4ex_bench.seeding import derive_seed
+from rep4ex_bench.threads import on_fit_threads
 
 
 class FittedTwoStage(AnsweredByStage):
@@ -162,6 +163,7 @@ class TwoStage(Method):
         """As of the representation."""
         return self.parts()[0].group_size
 
+    @on_fit_threads
     def fit(
         self,
         train: TrainingData,
@@ -176,6 +178,7 @@ class TwoStage(Method):
         code = representation.fit(train, code_seed(seed), where, progress)
         return fit_second_stage(code, train, stage, seed, where)
 
+    @on_fit_threads
     def fit_many(
         self, trains: Sequence[TrainingData], seeds: Sequence[int], device: str = "auto"
     ) -> list[FittedMethod | Exception]:

@@ -7,6 +7,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 SUITE = """\
 name = "slow"
@@ -28,6 +29,7 @@ def wait_until(condition, what):
         time.sleep(0.05)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path):
     (tmp_path / "slow.toml").write_text(SUITE)
     command = [sys.executable, "-m", "rep4ex_bench.cli", "run", "slow.toml", "--out", "out"]

@@ -20,8 +20,8 @@ from rep4ex_bench.running.cell import run_cell
 from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.running.suite import parse_suite
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "running"))
-from picky import OneAction
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "pages"))
+from _faults import OneAction
 
 SUITE = """\
 name = "picky"

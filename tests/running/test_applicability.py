@@ -16,9 +16,11 @@ from rep4ex_bench.running.runner import run_suite
 from rep4ex_bench.running.suite import Suite, parse_suite
 from rep4ex_bench.running.until_decided import run_until_decided
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "pages"))
 sys.path.insert(0, str(Path(__file__).parent))
-from picky import ALL, MISSING, Confused, OneAction, Timely, Wants
 from tiny import tiny_suite, with_method
+
+from _faults import INAPPLICABLE, MISSING, Confused, OneAction, Timely, Wants
 
 ABSENT = f"{MISSING} not installed; pip install 'rep4ex-bench[wishes]'"
 SCENARIOS = {
@@ -30,7 +32,7 @@ SCENARIOS = {
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
     monkeypatch.setattr(METHODS, "_registered", {})
-    for cls in ALL:
+    for cls in INAPPLICABLE:
         METHODS.register(cls)
 
 
@@ -156,7 +158,7 @@ def test_what_is_left_out_is_shown_and_computed_once_it_is_installed(tmp_path, m
     assert old.reset_index(drop=True).equals(new.reset_index(drop=True))
 
     monkeypatch.undo()  # uninstalled again: what was computed stays
-    monkeypatch.setattr(METHODS, "_registered", {cls.name: cls for cls in ALL})
+    monkeypatch.setattr(METHODS, "_registered", {cls.name: cls for cls in INAPPLICABLE})
     third = run_suite(parse_suite(suite, "t"), tmp_path / "out", workers=1)
     assert (third.reused, third.unavailable) == (6, 0)
     assert set(third.records.query("method == 'wants'")["status"]) == {"ok", "skipped"}

@@ -54,6 +54,7 @@ EXPECTED = {
     "raises_what_cannot_be_stored": ("failed", r"half a character: \ud800"),
     "raises_what_cannot_be_said": ("failed", "its message cannot be had: ValueError"),
     "raises_a_long_story": ("failed", "characters more)"),
+    "raises_that_memory_is_short": ("out_of_memory", "no room"),
     "not_finite": ("failed", "must be finite"),
     "wrong_shape": ("failed", "must return shape"),
     "leaves": ("failed", "exit status 3"),

@@ -20,9 +20,12 @@ from rep4ex_bench.running import runner
 from rep4ex_bench.running.run_folder import default_folder
 from rep4ex_bench.running.suite import parse_suite
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "pages"))
 sys.path.insert(0, str(Path(__file__).parent))
-from misbehaving import Grouping, Memorising, Misbehaving
 from tiny import tiny_suite, with_method
+
+import _faults
+from _faults import Faulty, Grouping, Memorising
 
 SUITE = tiny_suite(seeds=2, timeout_seconds=20)
 
@@ -35,7 +38,7 @@ def run_suite(*arguments, workers=1, **options):
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
     monkeypatch.setattr(METHODS, "_registered", {})
-    METHODS.register(Misbehaving)
+    METHODS.register(Faulty)
     METHODS.register(Memorising)
     METHODS.register(Grouping)
 
@@ -103,48 +106,34 @@ def test_running_again_computes_only_what_is_missing(tmp_path):
     pd.testing.assert_frame_equal(third.records, part.records)
 
 
-@pytest.mark.parametrize(
-    ("how", "status", "message"),
-    [
-        ("raises", "failed", "RuntimeError: a message with <b>markup</b> (misbehaving.py:"),
-        ("exits", "failed", "exit status 3"),
-        ("crashes", "failed", "SIGSEGV"),
-        ("wrong_shape", "failed", "must return shape"),
-        ("memory_error", "out_of_memory", "no room"),
-    ],
-)
-def test_a_cell_that_fails_fails_alone_and_says_why(tmp_path, how, status, message):
-    suite = parse_suite(SUITE + with_method("misbehaving", how=how), "t")
+def test_a_cell_that_fails_fails_alone_and_says_why(tmp_path):
+    """For every other fault: `test_limits.py`."""
+    suite = parse_suite(SUITE + with_method("faulty", fault="raises"), "t")
     run = run_suite(suite, tmp_path / "out", seeds=1)
     assert (run.cells, run.failed) == (3, 1)
-    bad = run.records[run.records["method"] == "misbehaving"]
-    assert list(bad["status"]) == [status]
-    assert message in bad["error"].iloc[0]
-    others = run.records[run.records["method"] != "misbehaving"]
+    bad = run.records[run.records["method"] == "faulty"]
+    assert list(bad["status"]) == ["failed"]
+    assert "RuntimeError: a message with <b>markup</b> (faulty.py:" in bad["error"].iloc[0]
+    others = run.records[run.records["method"] != "faulty"]
     assert set(others["status"]) <= {"ok", "skipped"}
 
 
 def test_predictions_that_are_not_finite_are_failures_of_the_metric(tmp_path):
-    suite = parse_suite(SUITE + with_method("misbehaving", how="nan"), "t")
+    suite = parse_suite(SUITE + with_method("faulty", fault="not_finite"), "t")
     run = run_suite(suite, tmp_path / "out", seeds=1)
-    bad = run.records[run.records["method"] == "misbehaving"].set_index("metric")
+    bad = run.records[run.records["method"] == "faulty"].set_index("metric")
     assert bad.loc["nmse_outside", "status"] == "failed"
     assert "must be finite" in bad.loc["nmse_outside", "error"]
     assert run.failed == 1
 
 
-def test_output_of_a_method_does_not_reach_the_protocol(tmp_path):
-    suite = parse_suite(SUITE + with_method("misbehaving", how="prints"), "t")
-    assert run_suite(suite, tmp_path / "out", seeds=1).failed == 0
-
-
 def test_a_cell_over_its_limit_is_ended_with_its_children(tmp_path):
     marker = tmp_path / "left-over"
     suite = SUITE.replace("timeout_seconds = 20", "timeout_seconds = 5")
-    suite += with_method("misbehaving", label="hangs", how="hangs")
-    suite += with_method("misbehaving", label="child", how="leaves_child", marker=str(marker))
+    suite += with_method("faulty", label="hangs", fault="endless_python")
+    suite += with_method("faulty", label="child", fault="waits_with_a_child", marker=str(marker))
     run = run_suite(parse_suite(suite, "t"), tmp_path / "out", seeds=1, workers=2)
-    bad = run.records[run.records["method"] == "misbehaving"]
+    bad = run.records[run.records["method"] == "faulty"]
     assert list(bad["status"]) == ["timeout", "timeout"]
     assert "5 seconds" in bad["error"].iloc[0]
     time.sleep(8.5)
@@ -229,15 +218,15 @@ def test_a_really_full_disk(tmp_path):
 def test_nothing_outlives_who_started_it(tmp_path, whom):
     """Kill the runner or its workers in mid-run: cells and their temporary files go soon after."""
     script = tmp_path / "script.py"
-    suite = SUITE + with_method("misbehaving", how="hangs")
+    suite = SUITE + with_method("faulty", fault="endless_python")
     script.write_text(
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from misbehaving import Misbehaving\n"
-        "import rep4ex_bench; rep4ex_bench.register(Misbehaving)\n"
+        f"import sys; sys.path.insert(0, {str(Path(_faults.__file__).parents[1])!r})\n"
+        "from _faults import Faulty\n"
+        "import rep4ex_bench; rep4ex_bench.register(Faulty)\n"
         "from rep4ex_bench.running.runner import run_suite\n"
         "from rep4ex_bench.running.suite import parse_suite\n"
         f"run_suite(parse_suite({suite!r}, 't'), {str(tmp_path / 'out')!r}, "
-        "methods=['misbehaving'], workers=2)\n"
+        "methods=['faulty'], workers=2)\n"
     )
     scratch = tmp_path / "temporary"
     scratch.mkdir()

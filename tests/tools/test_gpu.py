@@ -358,15 +358,7 @@ def test_both_parts_share_the_time(repository, out, capsys, monkeypatch):
     assert given["board"] == pytest.approx(600, abs=10)  # what the tests left, here all
 
 
-@pytest.fixture
-def _interruptible():
-    """Tests that a shell started in the background ignore SIGINT, and so would their children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 def test_a_command_is_stopped_in_time_and_what_it_wrote_is_kept(tmp_path, monkeypatch):
     # long enough for a machine that has much else to do
     monkeypatch.setattr(gpu_run, "_GRACE_SECONDS", 30.0)

@@ -19,13 +19,15 @@ from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.runner import run_suite
 from rep4ex_bench.running.suite import parse_suite
 
-sys.path.insert(0, str(Path(__file__).parent))
+# importable by name, so that other machines can load the methods
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools" / "pages"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from losing import LosesItsMachine, Waits
 from tiny import tiny_suite, with_method
 
+from _faults import Faulty, LosesItsMachine, Waits
+
 SUITE = tiny_suite(seeds=3, timeout_seconds=60)
-RAISES = SUITE + with_method("waits", how="raises")
+RAISES = SUITE + with_method("faulty", fault="raises")
 IN_TURN = SUITE.split("[[methods]]", maxsplit=1)[0] + with_method("waits", how="in turn")
 
 
@@ -33,6 +35,7 @@ IN_TURN = SUITE.split("[[methods]]", maxsplit=1)[0] + with_method("waits", how="
 def _registered():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(METHODS, "_registered", {})
+        METHODS.register(Faulty)
         METHODS.register(LosesItsMachine)
         METHODS.register(Waits)
         yield

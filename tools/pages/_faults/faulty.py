@@ -1,4 +1,4 @@
-"""A method with a fault to be injected, for measuring what the runner survives. Not registered."""
+"""A method whose fit does one bad thing."""
 
 from __future__ import annotations
 
@@ -15,23 +15,11 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from _faults.honest import Zeros
 from rep4ex_bench import FittedMethod, Method, TrainingData
-from rep4ex_bench.data import FloatArray
 
 _MIB = 1 << 20
-
-
-class Zeros(FittedMethod):
-    """Predicts 0, or what it is told to."""
-
-    def __init__(self, value: float = 0.0, missing: int = 0) -> None:
-        self._value, self._missing = value, missing
-
-    def predict_do(self, actions: Tensor) -> FloatArray:
-        """Return one value for each action but for those that are to be missing."""
-        return np.full(len(actions) - self._missing, self._value)
 
 
 class _SpeechlessError(Exception):
@@ -62,6 +50,10 @@ class Faults:
     def raises_a_long_story(self) -> None:
         """Raise an exception with 64 MiB of text."""
         raise RuntimeError("long " * (_MIB * 64 // 5))
+
+    def raises_that_memory_is_short(self) -> None:
+        """Raise Python's own error of too little memory."""
+        raise MemoryError("no room")
 
     def not_finite(self) -> Zeros:
         """Predict what no metric can use."""
@@ -129,6 +121,13 @@ class Faults:
         code = f"import time; time.sleep(4); open({self.marker!r}, 'w').close()"
         subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 
+    def waits_with_a_child(self) -> None:
+        """Wait for ever beside a child that would outlive the cell."""
+        code = f"import time; time.sleep(8); open({self.marker!r}, 'w').close()"
+        subprocess.Popen([sys.executable, "-c", code])
+        while True:
+            time.sleep(60)
+
     def fork_bomb(self) -> None:
         """Fork in every generation, each child in a session of its own, up to 512."""
         for _ in range(9):
@@ -180,5 +179,10 @@ INJECTIONS = {
     if callable(method) and name != "nothing"
 }
 # Those that only a time limit ends.
-ENDLESS = ("endless_python", "endless_holding_the_lock", "ignores_signals")
+ENDLESS = (
+    "endless_python",
+    "endless_holding_the_lock",
+    "ignores_signals",
+    "waits_with_a_child",
+)
 FILLS_THE_DISK = "fills_the_disk"
