@@ -53,6 +53,10 @@ class OracleRequiredError(UsageError):
     """An oracle method was asked to fit without the oracle."""
 
 
+class StaleCellsError(UsageError):
+    """Finished cells of the output folder were computed by code that has changed since."""
+
+
 class OutputFolderError(UsageError):
     """The output folder cannot be used: another suite's, or not writable."""
 

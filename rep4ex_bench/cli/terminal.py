@@ -129,6 +129,7 @@ def run_json(run: Run, decision: Decision | None = None) -> str:
         "failed": run.failed,
         "not_applicable": run.not_applicable,
         "unavailable": run.unavailable,
+        "notes": list(run.notes),
         "leaderboard": rows,
         "ranking": rank(run.records).as_json(),
     }
