@@ -35,6 +35,7 @@ from rep4ex_bench.comparison.compare import LEAST, compare_runs
 from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.running.executors.choice import EXECUTORS
+from rep4ex_bench.running.failed_cells import failures_text
 from rep4ex_bench.running.run_folder import default_folder
 from rep4ex_bench.running.runner import rebuild_report, run_suite
 from rep4ex_bench.running.until_decided import MOST_SEEDS, decision_text, run_until_decided
@@ -206,6 +207,8 @@ def run(
         click.echo(run_json(result, decision))
         sys.exit(1 if result.failed else 0)
     print_leaderboard(result.records, make_console())
+    if result.failures:
+        click.echo(failures_text(result.failures))
     if until_decided and decision is not None:
         click.echo(decision_text(decision, *until_decided))
     else:

@@ -130,6 +130,9 @@ def run_json(run: Run, decision: Decision | None = None) -> str:
         "not_applicable": run.not_applicable,
         "unavailable": run.unavailable,
         "notes": list(run.notes),
+        "failures": [
+            asdict(one) | {"log": None if one.log is None else str(one.log)} for one in run.failures
+        ],
         "leaderboard": rows,
         "ranking": rank(run.records).as_json(),
     }

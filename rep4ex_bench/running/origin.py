@@ -18,12 +18,14 @@ class Origin:
         unsettled: whether files of its code were written while it was computed, so that nobody
             knows which of them it was computed by.
         conditions: limits and environment of a cell that failed (`reuse/conditions.py`).
+        trace: its traceback as text, "" where nothing was raised.
     """
 
     source: str
     status: str = "ok"
     unsettled: bool = False
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    trace: str = ""
 
     def as_bytes(self) -> bytes:
         """Return the content of the file."""

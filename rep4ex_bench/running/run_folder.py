@@ -5,6 +5,7 @@
     suite.toml                        the suite as it was last run
     sources/<hash>.json               hashes of the code that computed cells, see `reuse/sources.py`
     cells/<first two>/<key>/predictions.parquet, origin.json, records.parquet
+                           /log.txt of a cell that failed: why, and what its processes printed
     records.parquet, predictions.parquet, report.html      collected from the finished cells
 
 A cell is finished when its records.parquet exists; it is written last. Where a cell is computed
@@ -46,13 +47,15 @@ from rep4ex_bench.records.records import (
     write_table,
 )
 from rep4ex_bench.running.cell import CellResult, left_out_cell
+from rep4ex_bench.running.cell_log import failure_of, log_text
 from rep4ex_bench.running.origin import Origin
 from rep4ex_bench.running.suite import Cell
 
 _MARKER = "run.json"
 SUITE_TEXT = "suite.toml"
 # of a cell, in the order in which they are removed where it is computed again
-_FILES_OF_A_CELL = ("records.parquet", "origin.json", "predictions.parquet")
+_LOG = "log.txt"
+_FILES_OF_A_CELL = ("records.parquet", "origin.json", "predictions.parquet", _LOG)
 
 
 def default_folder(suite: str, *labels: str) -> Path:
@@ -167,6 +170,8 @@ class RunFolder:
             (folder / name).unlink(missing_ok=True)
         if result.predictions is not None:
             write_table(result.predictions, folder / "predictions.parquet")
+        if failure_of(result) is not None:
+            write_bytes(log_text(result).encode(), folder / _LOG)
         if origin is not None:
             write_bytes(origin.as_bytes(), folder / "origin.json")
         write_table(records_table(result.records), folder / "records.parquet")
@@ -182,6 +187,10 @@ class RunFolder:
                 return Origin.of_bytes(stream.read())
         except OSError:
             return None
+
+    def log_of(self, key: str) -> Path:
+        """Return where the log of the cell with that key lies, if it failed."""
+        return self.path / "cells" / key[:2] / key / _LOG
 
     def has_failed(self, cell: Cell) -> bool:
         """Say whether a finished cell failed or has a metric that did; raises `RecordsError`."""

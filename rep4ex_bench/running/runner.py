@@ -11,9 +11,10 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
-from rep4ex_bench.records.kinds import failures, is_failure
 from rep4ex_bench.running.cell import CellResult
+from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
+from rep4ex_bench.running.failed_cells import FailedCell, failed_cells
 from rep4ex_bench.running.origin import Origin
 from rep4ex_bench.running.reuse.choice import Chooser, notes
 from rep4ex_bench.running.reuse.conditions import Conditions
@@ -51,6 +52,7 @@ class Run:
         not_applicable: how many are left out since the method does not apply to the scenario.
         unavailable: how many are left out since the method or a package of it is not installed.
         notes: what should be known of the finished cells that were reused, each in one line.
+        failures: the cells that failed, each with its reason, traceback and log.
     """
 
     folder: Path
@@ -61,6 +63,7 @@ class Run:
     not_applicable: int = 0
     unavailable: int = 0
     notes: tuple[str, ...] = ()
+    failures: tuple[FailedCell, ...] = ()
 
 
 def run_suite(
@@ -132,17 +135,17 @@ def run_suite(
         keys = {cell.key for cell in cells}
         others = chooser.stale_places(cell for cell in everything if cell.key not in keys)
         records, _ = _write_report(folder, whole.name, whole.title)
-    asked = records[records["cell_key"].isin(keys)]
-    bad = asked.loc[failures(asked), "cell_key"].nunique()
+    bad = failed_cells(folder, records, keys)
     return Run(
         folder=folder.path,
         records=records,
         cells=len(cells),
         reused=choice.reused,
-        failed=bad,
+        failed=len(bad),
         not_applicable=apart["not_applicable"],
         unavailable=apart["unavailable"],
         notes=notes(folder, choice, others),
+        failures=bad,
     )
 
 
@@ -174,12 +177,13 @@ def _callbacks(
             watcher.started(cell)
 
     def on_done(cell: Cell, result: CellResult) -> None:
-        bad = [one.status for one in result.records if is_failure(one.metric, one.status)]
+        bad = failure_of(result)
         origin = Origin(
             source=sources.of(cell),
-            status=bad[0] if bad else "ok",
+            status=bad or "ok",
             unsettled=sources.have_changed(),
             conditions=conditions.of(cell) if bad else {},
+            trace=result.trace,
         )
         folder.write(cell, result, origin)
         if watcher is not None:
