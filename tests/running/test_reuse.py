@@ -179,18 +179,24 @@ def test_a_failure_is_run_again_once_it_may_be_mended(toy, tmp_path, monkeypatch
 
 def test_a_cell_whose_code_was_written_meanwhile_is_not_reused(toy, tmp_path):
     class Editor:
+        def __init__(self, text):
+            self.text = text
+
         def planned(self, total, reused):
             pass
 
         def started(self, cell):
             if cell.method_label == "toy":
-                (toy / "values.py").write_text("VALUE = 3.0\n")
+                (toy / "values.py").write_text(self.text)
 
         def finished(self, cell, status):
             pass
 
     wanted, out = suite(with_method("toy")), tmp_path / "out"
-    run_suite(wanted, out, workers=1, methods=["toy"], watcher=Editor())
+    text = (toy / "values.py").read_text()
+    run_suite(wanted, out, workers=1, methods=["toy"], watcher=Editor(text + "# saved again\n"))
+    assert run_suite(wanted, out, workers=1, methods=["toy"]).reused == 1
+    run_suite(wanted, out, workers=1, methods=["toy"], force=True, watcher=Editor("VALUE = 3.0\n"))
     with pytest.raises(StaleCellsError, match="written while"):
         run_suite(wanted, out, workers=1, methods=["toy"])
     (toy / "values.py").write_text("VALUE = 1.0\n")  # nobody knows which of both it was

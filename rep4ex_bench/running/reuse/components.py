@@ -30,7 +30,7 @@ def _code_of_class(cls: type[Any]) -> dict[str, Module]:
     if file is not None and cls.__module__ != "__main__":
         return with_imports(cls.__module__, file)
     digest, used = script_digest(cls)
-    found = {f"{cls.__module__}, {cls.__qualname__}": Module(digest, "")}
+    found = {f"{cls.__module__}, {cls.__qualname__}": Module(digest)}
     for module in used:
         if _is_of_the_user(module) and (file := _file(module)) is not None:
             found |= with_imports(module.__name__, file)

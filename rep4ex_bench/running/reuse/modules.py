@@ -25,10 +25,11 @@ _Signature = tuple[int, int]
 
 @dataclass(frozen=True)
 class Module:
-    """One module: hash of its code, and its file."""
+    """One module: hash of its code, its file, and the state of that when it was read."""
 
     digest: str
-    file: str
+    file: str = ""
+    state: _Signature = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,10 @@ class _Content:
     imported: tuple[tuple[str, ...], ...]  # each: the names it may have, the likeliest first
 
 
-def signature(file: str) -> _Signature:
-    """Return what changes when a file is written: time and size, (0, 0) where it is gone."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+def is_changed(name: str, module: Module) -> bool:
+    """Say whether a module has other code now; saved again as it was, it has not."""
+    now = _signature(module.file)
+    return now != module.state and _content(name, module.file, now).digest != module.digest
 
 
 def with_imports(name: str, file: str) -> dict[str, Module]:
@@ -63,13 +61,23 @@ def with_imports(name: str, file: str) -> dict[str, Module]:
         name, file = waiting.pop()
         if name in found:
             continue
-        content = _content(name, file, signature(file))
-        found[name] = Module(content.digest, file)
+        state = _signature(file)
+        content = _content(name, file, state)
+        found[name] = Module(content.digest, file, state)
         for names in (*content.imported, *_implementations(name, file)):
             target = next(_present(names, roots, own), None)
             if target is not None and target[0] not in found:
                 waiting.append(target)
     return found
+
+
+def _signature(file: str) -> _Signature:
+    """Return what changes when a file is written: time and size, (0, 0) where it is gone."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 def _surroundings(name: str, file: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

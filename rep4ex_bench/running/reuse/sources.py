@@ -30,7 +30,7 @@ from rep4ex_bench.registry import (
 )
 from rep4ex_bench.running.applicability import UnavailableMethod
 from rep4ex_bench.running.reuse.components import code_of
-from rep4ex_bench.running.reuse.modules import Module, signature
+from rep4ex_bench.running.reuse.modules import Module, is_changed
 from rep4ex_bench.running.suite import Cell
 
 Document = Mapping[str, Mapping[str, str]]
@@ -48,7 +48,7 @@ class Sources:
         self._of_class: dict[type[Parameterised], dict[str, Module]] = {}
         self._of_classes: dict[_Key, str] = {}
         self._of_cell: dict[tuple[int, ...], tuple[Cell, str]] = {}
-        self._files: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, Module] = {}
         self.documents: dict[str, Document] = {}
 
     def of(self, cell: Cell) -> str:
@@ -61,8 +61,8 @@ class Sources:
         return self._of_cell[place][1]
 
     def have_changed(self) -> bool:
-        """Say whether a file was written since it was looked at."""
-        return any(signature(file) != then for file, then in self._files.items())
+        """Say whether the code in a file is other than when it was looked at."""
+        return any(is_changed(name, module) for name, module in self._seen.items())
 
     def _add(self, components: Iterable[Parameterised]) -> str:
         key = tuple((_title(one), type(one)) for one in components)
@@ -76,8 +76,7 @@ class Sources:
     def _digests(self, cls: type[Parameterised]) -> dict[str, str]:
         if cls not in self._of_class:
             self._of_class[cls] = modules = code_of(cls)
-            files = {one.file for one in modules.values() if one.file}
-            self._files |= {file: signature(file) for file in files}
+            self._seen |= {name: one for name, one in modules.items() if one.file}
         return {name: one.digest for name, one in self._of_class[cls].items()}
 
 
