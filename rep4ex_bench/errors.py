@@ -53,6 +53,10 @@ class OracleRequiredError(UsageError):
     """An oracle method was asked to fit without the oracle."""
 
 
+class StaleCellsError(UsageError):
+    """Finished cells of the output folder were computed by code that has changed since."""
+
+
 class OutputFolderError(UsageError):
     """The output folder cannot be used: another suite's, or not writable."""
 
@@ -109,6 +113,27 @@ def describe_error(error: BaseException) -> str:
     except Exception as failure:  # of the exception's own __str__
         text = f"(its message cannot be had: {type(failure).__name__})"
     return legible(f"{type(error).__name__}: {text}{place}")
+
+
+# of a traceback the end is kept: it is where the error was raised
+_MOST_OF_A_TRACE = 6_000
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the traceback of an exception as text, as long a part of its end as is kept.
+
+    One that was raised in another process brings its own (`trace`).
+    """
+    own = getattr(error, "trace", None)
+    if isinstance(own, str):
+        return own[-_MOST_OF_A_TRACE:]
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # of the exception's own methods
+        text = "".join(traceback.format_tb(error.__traceback__))
+    if len(text) > _MOST_OF_A_TRACE:
+        text = f"({len(text) - _MOST_OF_A_TRACE} characters before)\n{text[-_MOST_OF_A_TRACE:]}"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _place(frame: traceback.FrameSummary) -> str:

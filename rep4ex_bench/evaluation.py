@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from rep4ex_bench.diagnostic import Diagnostic
-from rep4ex_bench.errors import Rep4ExBenchError, UsageError
+from rep4ex_bench.errors import Rep4ExBenchError, UsageError, trace_of
 from rep4ex_bench.metric import Evaluation, Metric, MetricValue, NoAnswerError
 from rep4ex_bench.parameters import build
 from rep4ex_bench.records.kinds import DIAGNOSTIC
@@ -66,10 +66,13 @@ def _values(name: str, compute: Callable[[], _Computed]) -> list[MetricValue]:
     except NoAnswerError as error:
         return [MetricValue(name, math.nan, status="skipped", error=str(error))]
     except Rep4ExBenchError as error:
-        return [MetricValue(name, math.nan, status="failed", error=str(error))]
+        return [_failed(name, str(error), error)]
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
-        return [MetricValue(name, math.nan, status="failed", error=message)]
+        return [_failed(name, f"{type(error).__name__}: {error}", error)]
+
+
+def _failed(name: str, message: str, error: Exception) -> MetricValue:
+    return MetricValue(name, math.nan, status="failed", error=message, trace=trace_of(error))
 
 
 def _metric(one: str | Metric, evaluation: Evaluation) -> _Computed:

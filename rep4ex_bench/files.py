@@ -62,7 +62,7 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
 
 def is_unfinished(file: Path) -> bool:
     """Say whether a file is what a killed process left of one that it was writing."""
-    return re.fullmatch(r"\.[a-z]+\.(parquet|json|toml|html)\.\w{8}", file.name) is not None
+    return re.fullmatch(r"\.[a-z]+\.(parquet|json|toml|html|txt)\.\w{8}", file.name) is not None
 
 
 def remove_unfinished(folder: Path) -> None:

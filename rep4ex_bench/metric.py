@@ -22,13 +22,17 @@ from rep4ex_bench.scenario import Task
 
 @dataclass(frozen=True)
 class MetricValue:
-    """One value; `at` is its position on the metric's axis (a distance), NaN for a scalar."""
+    """One value; `at` is its position on the metric's axis (a distance), NaN for a scalar.
+
+    `trace` is the traceback of what was raised instead, as text.
+    """
 
     metric: str
     value: float
     at: float = math.nan
     status: str = "ok"
     error: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from rep4ex_bench.comparison.compare import LEAST, compare_runs
 from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
 from rep4ex_bench.running.executors.choice import EXECUTORS
+from rep4ex_bench.running.failed_cells import failures_text
 from rep4ex_bench.running.run_folder import default_folder
 from rep4ex_bench.running.runner import rebuild_report, run_suite
 from rep4ex_bench.running.until_decided import MOST_SEEDS, decision_text, run_until_decided
@@ -109,6 +110,8 @@ def describe(name: str) -> None:
 @click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
 @click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
 @click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
+@click.option("--force", is_flag=True, help="Compute finished cells again, too.")
+@click.option("--retry-failed", is_flag=True, help="Compute again what failed, in any case.")
 @click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
 def run(
@@ -133,10 +136,16 @@ def run(
     hold_out: str | None,
     training_share: float | None,
     latent_dim: int | None,
+    force: bool,
+    retry_failed: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run SUITE (a name or a TOML file); again with the same --out computes what is missing.
+
+    Finished cells whose code has changed since are not reused: it is said what changed, and --force
+    computes them again. What failed is run again where its limit, the packages or its code are
+    other now.
 
     Instead of a suite, --data with --actions, --features, --outcome and --hold-out runs the
     methods on your own table: the held-out actions give the truth, since actions are exogenous.
@@ -173,6 +182,8 @@ def run(
                 executor=executor,
                 workers=workers,
                 watcher=watcher,
+                force=force,
+                retry_failed=retry_failed,
             )
         else:
             result = run_suite(
@@ -187,11 +198,17 @@ def run(
                 executor=executor,
                 workers=workers,
                 watcher=watcher,
+                force=force,
+                retry_failed=retry_failed,
             )
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
     if as_json:
         click.echo(run_json(result, decision))
         sys.exit(1 if result.failed else 0)
     print_leaderboard(result.records, make_console())
+    if result.failures:
+        click.echo(failures_text(result.failures))
     if until_decided and decision is not None:
         click.echo(decision_text(decision, *until_decided))
     else:
@@ -315,5 +332,8 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; finished cells are kept, the same command goes on", err=True)
+        click.echo(
+            "stopped; finished cells are kept, the same command goes on (--force starts over)",
+            err=True,
+        )
         sys.exit(130)

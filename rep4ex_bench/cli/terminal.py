@@ -129,6 +129,10 @@ def run_json(run: Run, decision: Decision | None = None) -> str:
         "failed": run.failed,
         "not_applicable": run.not_applicable,
         "unavailable": run.unavailable,
+        "notes": list(run.notes),
+        "failures": [
+            asdict(one) | {"log": None if one.log is None else str(one.log)} for one in run.failures
+        ],
         "leaderboard": rows,
         "ranking": rank(run.records).as_json(),
     }

@@ -33,6 +33,7 @@ from rep4ex_bench.leaderboard.manifest import (
     SourceEntry,
     SuiteEntry,
 )
+from rep4ex_bench.leaderboard.one_code import require_one_code
 from rep4ex_bench.leaderboard.scoring import score_bundle
 from rep4ex_bench.leaderboard.source import collect_source
 from rep4ex_bench.method import Method
@@ -70,7 +71,8 @@ def submit(
 
     Raises:
         OutputFolderError, RecordsError: no run, or one that cannot be read.
-        BundleError: a method whose code cannot be packed, an oracle, or cells that are missing.
+        BundleError: a method whose code cannot be packed, an oracle, or cells that are missing or
+            were computed by other code than there is now.
         OutputWriteError: the board cannot be written.
     """
     folder = RunFolder(run)
@@ -84,6 +86,7 @@ def submit(
     own = pc.is_in(predictions["cell_key"], pc.unique(table["cell_key"]))
     records = table.to_pandas()
     _require_run(records)
+    require_one_code(folder, records)
     cls = METHODS.get(str(records["method"].iloc[0]))
     source, contents = collect_source(cls)
     if source.kind == "files" and cls.role == "oracle":

@@ -19,12 +19,13 @@ import pyarrow as pa
 import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible
+from rep4ex_bench.errors import DataError, describe_error, is_out_of_memory, legible, trace_of
 from rep4ex_bench.evaluation import diagnose, evaluate
 from rep4ex_bench.method import FittedMethod, Method, OracleMethod
 from rep4ex_bench.metric import Evaluation, MetricValue
 from rep4ex_bench.numerics import resolve_device
 from rep4ex_bench.records import provenance
+from rep4ex_bench.records.kinds import is_failure
 from rep4ex_bench.records.predictions import predictions_table
 from rep4ex_bench.records.records import Record
 from rep4ex_bench.running.isolation.method_process import backend_of
@@ -51,10 +52,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class CellResult:
-    """Records of a cell, and its predictions if it came that far."""
+    """Records of a cell, and its predictions if it came that far.
+
+    Of one that failed, `trace` is the traceback as text, `log` the last of what its processes
+    printed.
+    """
 
     records: list[Record]
     predictions: pa.Table | None = None
+    trace: str = ""
+    log: str = ""
 
 
 @dataclass
@@ -214,9 +221,11 @@ def _finish(
         values += diagnose(evaluation, cell.diagnostics)
         predictions = predictions_table(cell.key, task, prediction)
     except Exception as error:
-        return CellResult([_failure(cell, known, error)])
+        return CellResult([_failure(cell, known, error)], trace=trace_of(error))
+    trace = next((one.trace for one in values if is_failure(one.metric, one.status)), "")
     first = _record(cell, known, values[0])
-    return CellResult([first, *(_as_well(first, value) for value in values[1:])], predictions)
+    rest = [_as_well(first, value) for value in values[1:]]
+    return CellResult([first, *rest], predictions, trace)
 
 
 def _predict(task: Task, fitted: FittedMethod, known: _Progress, memory: PeakMemory) -> FloatArray:

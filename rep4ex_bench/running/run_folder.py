@@ -3,12 +3,14 @@
     run.json                          whose folder this is
     run.lock                          held by the runner that is writing
     suite.toml                        the suite as it was last run
-    cells/<first two>/<key>/predictions.parquet, records.parquet
+    sources/<hash>.json               hashes of the code that computed cells, see `reuse/sources.py`
+    cells/<first two>/<key>/predictions.parquet, origin.json, records.parquet
+                           /log.txt of a cell that failed: why, and what its processes printed
     records.parquet, predictions.parquet, report.html      collected from the finished cells
 
-A cell is finished when its records.parquet exists; it is written last, and never again. A cell that
-is left out of a run has no folder, only its record in the collected ones: it is planned anew each
-time.
+A cell is finished when its records.parquet exists; it is written last. Where a cell is computed
+again, it is removed first. A cell that is left out of a run has no folder, only its record in the
+collected ones: it is planned anew each time.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +31,7 @@ from filelock import FileLock, Timeout
 
 from rep4ex_bench.errors import OutputFolderError
 from rep4ex_bench.files import is_unfinished, remove_unfinished, write_bytes, written_atomically
+from rep4ex_bench.records.kinds import failures
 from rep4ex_bench.records.predictions import (
     PREDICTION_SCHEMA,
     read_path_predictions,
@@ -43,10 +47,15 @@ from rep4ex_bench.records.records import (
     write_table,
 )
 from rep4ex_bench.running.cell import CellResult, left_out_cell
+from rep4ex_bench.running.cell_log import failure_of, log_text
+from rep4ex_bench.running.origin import Origin
 from rep4ex_bench.running.suite import Cell
 
 _MARKER = "run.json"
 SUITE_TEXT = "suite.toml"
+# of a cell, in the order in which they are removed where it is computed again
+_LOG = "log.txt"
+_FILES_OF_A_CELL = ("records.parquet", "origin.json", "predictions.parquet", _LOG)
 
 
 def default_folder(suite: str, *labels: str) -> Path:
@@ -149,12 +158,57 @@ class RunFolder:
         # as text: a Path costs more than looking
         return os.path.exists(f"{self.path}/cells/{cell.key[:2]}/{cell.key}/records.parquet")
 
-    def write(self, cell: Cell, result: CellResult) -> None:
-        """Keep the result of a cell; raises `OutputWriteError`."""
-        remove_unfinished(self._folder(cell))
+    def write(self, cell: Cell, result: CellResult, origin: Origin | None = None) -> None:
+        """Keep the result of a cell and where it comes from, instead of those that it had.
+
+        Raises:
+            OutputWriteError: the disk is full or the folder is gone.
+        """
+        folder = self._folder(cell)
+        remove_unfinished(folder)
+        for name in _FILES_OF_A_CELL:
+            (folder / name).unlink(missing_ok=True)
         if result.predictions is not None:
-            write_table(result.predictions, self._folder(cell) / "predictions.parquet")
-        write_table(records_table(result.records), self._folder(cell) / "records.parquet")
+            write_table(result.predictions, folder / "predictions.parquet")
+        if failure_of(result) is not None:
+            write_bytes(log_text(result).encode(), folder / _LOG)
+        if origin is not None:
+            write_bytes(origin.as_bytes(), folder / "origin.json")
+        write_table(records_table(result.records), folder / "records.parquet")
+
+    def origin(self, cell: Cell) -> Origin | None:
+        """Return where the records of a finished cell come from, None where nobody kept it."""
+        return self.origin_of(cell.key)
+
+    def origin_of(self, key: str) -> Origin | None:
+        """Return the same of the cell with that key."""
+        try:
+            with open(f"{self.path}/cells/{key[:2]}/{key}/origin.json", "rb") as stream:
+                return Origin.of_bytes(stream.read())
+        except OSError:
+            return None
+
+    def log_of(self, key: str) -> Path:
+        """Return where the log of the cell with that key lies, if it failed."""
+        return self.path / "cells" / key[:2] / key / _LOG
+
+    def has_failed(self, cell: Cell) -> bool:
+        """Say whether a finished cell failed or has a metric that did; raises `RecordsError`."""
+        return bool(failures(read_records(self._folder(cell) / "records.parquet")).any())
+
+    def keep_source(self, digest: str, document: Mapping[str, Any]) -> None:
+        """Keep hashes of code under a name that is theirs alone; raises `OutputWriteError`."""
+        file = self.path / "sources" / f"{digest}.json"
+        if not file.exists():
+            write_bytes(json.dumps(document, indent=1, sort_keys=True).encode(), file)
+
+    def source(self, digest: str) -> dict[str, Any] | None:
+        """Return what was kept under a name, None where nothing is there to be read."""
+        try:
+            found = json.loads((self.path / "sources" / f"{digest}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def collect(self, cells: Iterable[Cell]) -> None:
         """Write records.parquet and predictions.parquet from the finished cells, in that order.

@@ -11,9 +11,14 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
-from rep4ex_bench.records.kinds import failures, is_failure
 from rep4ex_bench.running.cell import CellResult
+from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
+from rep4ex_bench.running.failed_cells import FailedCell, failed_cells
+from rep4ex_bench.running.origin import Origin
+from rep4ex_bench.running.reuse.choice import Chooser, notes
+from rep4ex_bench.running.reuse.conditions import Conditions
+from rep4ex_bench.running.reuse.sources import Sources
 from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.running.suite import Cell, Suite, load_suite
 
@@ -46,6 +51,8 @@ class Run:
         failed: how many of them failed, or have a metric that did.
         not_applicable: how many are left out since the method does not apply to the scenario.
         unavailable: how many are left out since the method or a package of it is not installed.
+        notes: what should be known of the finished cells that were reused, each in one line.
+        failures: the cells that failed, each with its reason, traceback and log.
     """
 
     folder: Path
@@ -55,6 +62,8 @@ class Run:
     failed: int
     not_applicable: int = 0
     unavailable: int = 0
+    notes: tuple[str, ...] = ()
+    failures: tuple[FailedCell, ...] = ()
 
 
 def run_suite(
@@ -70,6 +79,8 @@ def run_suite(
     executor: str = "local",
     workers: int | None = None,
     watcher: Watcher | None = None,
+    force: bool = False,
+    retry_failed: bool = False,
 ) -> Run:
     """Run a suite (or a part of it) into an output folder, as the command `rep4ex-bench run` does.
 
@@ -86,9 +97,14 @@ def run_suite(
         executor: "local", "ray" or "slurm".
         workers: worker processes; None means one per core of the machine or of the cluster.
         watcher: is told how it goes on.
+        force: compute all that is asked for, finished or not.
+        retry_failed: compute again what failed; without it, only where a limit, the environment
+            or the code is other than it was then.
 
     Raises:
         UsageError: anything asked for that does not exist or fit; nothing was run or written.
+        StaleCellsError: finished cells in the folder were computed by code that has changed since;
+            nothing was run.
         OutputFolderError: the folder is another suite's, or another runner is writing to it.
         OutputWriteError: the disk is full; finished cells are kept.
     """
@@ -98,32 +114,38 @@ def run_suite(
     )
     engine = make_executor(executor, device, workers, Path(out))
     folder = RunFolder.open(Path(out), whole.name, whole.title)
+    sources, conditions = Sources(), Conditions(device, workers)
     with folder.held():
-        folder.keep_suite(whole.text)
         cells = part.cells()
-        unfinished = [cell for cell in cells if not folder.is_finished(cell)]
-        missing = [cell for cell in unfinished if cell.left_out is None]
-        apart = Counter(cell.left_out.status for cell in unfinished if cell.left_out is not None)
+        chooser = Chooser(folder, sources, conditions)
+        choice = chooser.choose(cells, force, retry_failed)
+        folder.keep_suite(whole.text)
+        apart = Counter(cell.left_out.status for cell in choice.left_out if cell.left_out)
         if watcher is not None:
-            watcher.planned(len(cells) - apart.total(), len(cells) - len(unfinished))
+            watcher.planned(len(cells) - apart.total(), choice.reused)
             if apart:
                 watcher.left_out(apart["not_applicable"], apart["unavailable"])
-        if missing:
-            engine.run(missing, *_callbacks(folder, watcher))
+        for digest in {sources.of(cell) for cell in choice.computed}:
+            folder.keep_source(digest, sources.documents[digest])
+        if choice.computed:
+            engine.run(choice.computed, *_callbacks(folder, sources, conditions, watcher))
         # the report shows all that the folder holds of the suite, not only this call's part
         everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
         folder.collect(_to_collect(everything, part, folder))
+        keys = {cell.key for cell in cells}
+        others = chooser.stale_places(cell for cell in everything if cell.key not in keys)
         records, _ = _write_report(folder, whole.name, whole.title)
-    asked = records[records["cell_key"].isin({cell.key for cell in cells})]
-    bad = asked.loc[failures(asked), "cell_key"].nunique()
+    bad = failed_cells(folder, records, keys)
     return Run(
         folder=folder.path,
         records=records,
         cells=len(cells),
-        reused=len(cells) - len(unfinished),
-        failed=bad,
+        reused=choice.reused,
+        failed=len(bad),
         not_applicable=apart["not_applicable"],
         unavailable=apart["unavailable"],
+        notes=notes(folder, choice, others),
+        failures=bad,
     )
 
 
@@ -148,16 +170,23 @@ def _to_collect(everything: list[Cell], part: Suite, folder: RunFolder) -> list[
 
 
 def _callbacks(
-    folder: RunFolder, watcher: Watcher | None
+    folder: RunFolder, sources: Sources, conditions: Conditions, watcher: Watcher | None
 ) -> tuple[Callable[[Cell], None], Callable[[Cell, CellResult], None]]:
     def on_start(cell: Cell) -> None:
         if watcher is not None:
             watcher.started(cell)
 
     def on_done(cell: Cell, result: CellResult) -> None:
-        folder.write(cell, result)
+        bad = failure_of(result)
+        origin = Origin(
+            source=sources.of(cell),
+            status=bad or "ok",
+            unsettled=sources.have_changed(),
+            conditions=conditions.of(cell) if bad else {},
+            trace=result.trace,
+        )
+        folder.write(cell, result, origin)
         if watcher is not None:
-            bad = any(is_failure(record.metric, record.status) for record in result.records)
             watcher.finished(cell, "failed" if bad else "ok")
 
     return on_start, on_done

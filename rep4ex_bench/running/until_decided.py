@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rep4ex_bench.boards.ranking.scores import scores
@@ -31,6 +33,8 @@ def run_until_decided(
     executor: str = "local",
     workers: int | None = None,
     watcher: Watcher | None = None,
+    force: bool = False,
+    retry_failed: bool = False,
 ) -> tuple[Run, Decision]:
     """Run two methods on seed after seed until one is separated from the other.
 
@@ -43,10 +47,12 @@ def run_until_decided(
         scenarios: as of `run_suite`; a seed is one observation, over all of them.
         most_seeds: the limit.
         timeout_seconds, memory_gigabytes, device, executor, workers, watcher: as of `run_suite`.
+        force, retry_failed: likewise, once for each seed.
 
     Raises:
         UsageError: not two methods, no scenario where both can be run, too low a limit, or what
-            `run_suite` raises.
+            `run_suite` raises; above all `StaleCellsError`, since what is compared must be of one
+            code on all seeds.
         OutputFolderError: the folder holds cells of other methods.
     """
     part = suite.narrowed(
@@ -67,21 +73,19 @@ def run_until_decided(
         next(label for label, method in part.methods.items() if wanted in (label, method.name))
         for wanted in (first, second)
     ]
-    seeds = fewest_seeds()
+    seeds, done = fewest_seeds(), 0
+    run = partial(
+        run_suite, out=out, device=device, executor=executor, workers=workers, watcher=watcher
+    )
     while True:
-        run = run_suite(
-            part,
-            out,
-            seeds=seeds,
-            device=device,
-            executor=executor,
-            workers=workers,
-            watcher=watcher,
-        )
-        decision = decide(scores(run.records), labels[0], labels[1])
+        if force or retry_failed:  # only what was not computed by this call already
+            fresh = replace(part, seeds=part.narrowed(seeds=seeds).seeds[done:])
+            run(fresh, force=force, retry_failed=retry_failed)
+        found = run(part, seeds=seeds)
+        decision = decide(scores(found.records), labels[0], labels[1])
         if decision.winner is not None or seeds >= most_seeds:
-            return run, decision
-        seeds = min(most_seeds, seeds + _BLOCK)
+            return found, decision
+        seeds, done = min(most_seeds, seeds + _BLOCK), seeds
 
 
 def decision_text(decision: Decision, first: str, second: str) -> str:

@@ -75,6 +75,18 @@ def test_a_failed_cell_is_exit_status_one(command, suite_file):
     assert status == 1
     assert "failed" in out
     assert "1 failed" in err
+    (log,) = (suite_file.parent / "out").rglob("log.txt")
+    line = next(one for one in out.splitlines() if one.startswith("failed: "))
+    assert line.startswith("failed: linear_action / pca / seed 0 failed: ")
+    assert line.endswith(f"; log: {log.relative_to(suite_file.parent)}")
+    (found,) = json.loads(command("run", suite_file, "--out", "out", "--seeds", "1", "--json")[1])[
+        "failures"
+    ]
+    assert found["error"]
+    assert found["error"] in log.read_text()
+    assert found["traceback"].startswith("Traceback")
+    assert found["traceback"] in log.read_text()
+    assert suite_file.parent / found["log"] == log
 
 
 def test_dry_run_lists_cells_and_writes_nothing(command, suite_file, tmp_path):

@@ -47,11 +47,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """Pickled list of `CellResult`, or the status and message of a child that gave none."""
+    """Pickled list of `CellResult`, or the status and message of a child that gave none.
+
+    `output` is the last of what the processes of the cells printed.
+    """
 
     result: bytes = b""
     status: str = "ok"
     error: str = ""
+    output: str = ""
 
 
 def write_frame(stream: BinaryIO, payload: bytes) -> None:

@@ -43,6 +43,7 @@ from rep4ex_bench.running.isolation.confinement import hide_memory
 from rep4ex_bench.running.isolation.fork_server import SCRATCH_PREFIX, ForkServer
 from rep4ex_bench.running.isolation.leftover_processes import end_descendants
 from rep4ex_bench.running.isolation.limits import adopt_orphans, end_with_parent, limit_memory
+from rep4ex_bench.running.isolation.output import Output, flush_output, use_output
 from rep4ex_bench.running.isolation.remote_method import MethodProcessDiedError, RemoteMethod
 from rep4ex_bench.running.suite import parse_suite
 
@@ -125,24 +126,27 @@ def _run_in_child(
     reading, writing = os.pipe()
     of_method_reading, of_method_writing = os.pipe()
     scratch = _scratch_folder()
-    connection = fork_server.start(request.process_memory, scratch)
+    output = Output()
+    connection = fork_server.start(request.process_memory, scratch, output.writing)
     worker = os.getpid()
     child = os.fork()  # while the fork server does: each takes milliseconds
     if child == 0:
         end_with_parent(worker)
         gc.freeze()  # a collection would touch, and so copy, every page of what was there before
-        for descriptor in (reading, runner, replies, of_method_writing):
+        for descriptor in (reading, runner, replies, of_method_writing, output.reading):
             os.close(descriptor)
+        use_output(output.writing)
         _child(request, writing, Channel(connection), of_method_reading)
     for descriptor in (writing, of_method_reading):
         os.close(descriptor)
     connection.close()
+    output.close_writing()
     os.write(of_method_writing, str(fork_server.started()).encode())
     os.close(of_method_writing)
     limit_watch = LimitWatch({fork_server.process}, request.memory_bytes, scratch)
     of_method = 0
     try:
-        ended = _collect(child, reading, runner, request.seconds, limit_watch, fork_server)
+        ended = _collect(child, reading, runner, request.seconds, limit_watch, fork_server, output)
     finally:
         os.close(reading)
         # the whole group: children that the method left behind end with it
@@ -157,8 +161,16 @@ def _run_in_child(
         _, status = os.waitpid(child, 0)
         end_descendants({fork_server.process})
         shutil.rmtree(scratch, ignore_errors=True)
-    if not isinstance(ended, bytes):
-        return None if ended == "runner" else ended
+        printed = output.close()
+    if isinstance(ended, str):
+        return None
+    return replace(_reply(ended, of_method, status), output=printed)
+
+
+def _reply(ended: bytes | Reply, of_method: int, status: int) -> Reply:
+    """Return the reply to what the child wrote, or why it had to end."""
+    if isinstance(ended, Reply):
+        return ended
     # a process that died in the middle of writing left no whole frame
     result = read_frame(io.BytesIO(ended))
     if result == _METHOD_DIED:
@@ -204,6 +216,7 @@ def _child(request: Request, writing: int, channel: Channel, of_method: int) -> 
             content = _METHOD_DIED
         except BaseException as error:
             content = pickle.dumps(f"{type(error).__name__}: {error}")
+        flush_output()
         with os.fdopen(writing, "wb") as stream:
             write_frame(stream, content)
     finally:
@@ -218,12 +231,16 @@ def _collect(
     seconds: float,
     limit_watch: LimitWatch,
     fork_server: ForkServer,
+    output: Output,
 ) -> bytes | Reply | Literal["runner"]:
     """Return what the child wrote, or why it must end, or that the runner went away."""
     chunks: list[bytes] = []
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([reading, runner], [], [], min(left, _TICK_SECONDS))
+        heard = [reading, runner, *([output.reading] if output.is_open else [])]
+        ready, _, _ = select.select(heard, [], [], min(left, _TICK_SECONDS))
+        if output.reading in ready:
+            output.take()
         if reading in ready:
             chunk = os.read(reading, 1 << 20)
             if not chunk:
@@ -231,7 +248,7 @@ def _collect(
             chunks.append(chunk)
         elif runner in ready:  # no request comes while one is served: this is the end of input
             return "runner"
-        elif _has_ended(child):
+        elif _has_ended(child) and not select.select([reading], [], [], 0)[0]:
             # it is gone, but something it started holds the pipe open
             return b"".join(chunks)
         if (broken := limit_watch.look()) is not None:

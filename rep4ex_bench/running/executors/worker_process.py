@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
 
 import cloudpickle
 
 from rep4ex_bench.running.cell import CellResult, failed_cell
+from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.frames import Reply, Request, read_frame, write_frame
 from rep4ex_bench.running.executors.machine import available_memory
 from rep4ex_bench.running.executors.worker_start import (
@@ -55,7 +55,8 @@ class WorkerProcess:
                 for cell in cells:
                     yield from self.run([cell])
                 return
-            results = [failed_cell(cells[0], results.status, results.error)]
+            lost = failed_cell(cells[0], results.status, results.error)
+            results = [replace(lost, log=results.output)]
         yield from zip(cells, results, strict=True)
 
     def _run_together(self, cells: list[Cell]) -> list[CellResult] | Reply | None:
@@ -78,8 +79,8 @@ class WorkerProcess:
             return reply
         results = pickle.loads(reply.result)
         if isinstance(results, str):  # not even unpacked, raised as a group, or not packed
-            return Reply(status="failed", error=results)
-        return cast(list[CellResult], results)
+            return Reply(status="failed", error=results, output=reply.output)
+        return [replace(one, log=reply.output) if failure_of(one) else one for one in results]
 
     def _request(self, cells: list[Cell]) -> Request:
         named = cells[0].resources.memory_bytes

@@ -16,6 +16,7 @@ from rep4ex_bench.running.isolation.confinement import close_network, use_scratc
 from rep4ex_bench.running.isolation.leftover_processes import end_descendants
 from rep4ex_bench.running.isolation.limits import adopt_orphans, end_with_parent, limit_memory
 from rep4ex_bench.running.isolation.method_process import MethodProcess
+from rep4ex_bench.running.isolation.output import use_output
 
 _NUMBER = struct.Struct(">q")
 _TERMS = struct.Struct(">qH")  # memory limit (0: none), length of the name of the scratch folder
@@ -44,7 +45,7 @@ class ForkServer:
                 os._exit(0)
         theirs.close()
 
-    def start(self, memory_bytes: int, scratch: str) -> socket.socket:
+    def start(self, memory_bytes: int, scratch: str, output: int | None = None) -> socket.socket:
         """Have a method's process started; return the scoring process's end of the channel.
 
         `started` must be called next. It takes some milliseconds, in which others can be done.
@@ -53,11 +54,13 @@ class ForkServer:
             memory_bytes: most memory that one process may allocate; 0 for no limit.
             scratch: folder for its temporary files; one whose name starts with `SCRATCH_PREFIX` is
                 removed if the worker ends without having done so.
+            output: file descriptor that it prints to; None is the worker's own output.
         """
         judge, method_process = socket.socketpair()
         name = os.fsencode(scratch)
         with method_process:
-            socket.send_fds(self._control, [_START], [method_process.fileno()])
+            files = [method_process.fileno(), *([] if output is None else [output])]
+            socket.send_fds(self._control, [_START], files)
             self._control.sendall(_TERMS.pack(memory_bytes, len(name)) + name)
         return judge
 
@@ -87,7 +90,7 @@ def _serve(control: socket.socket, confined: bool) -> None:
     adopt_orphans()
     child, fork_server, scratch = 0, os.getpid(), ""
     while True:
-        order, files, _, _ = socket.recv_fds(control, 1, 1)
+        order, files, _, _ = socket.recv_fds(control, 1, 2)
         if child:
             status = _reap(child)
             child = 0
@@ -105,25 +108,29 @@ def _serve(control: socket.socket, confined: bool) -> None:
             if child == 0:
                 end_with_parent(fork_server)
                 gc.freeze()  # as in the scoring process: older objects are left alone
-                _contest(control, files[0], memory_bytes, scratch, confined)
-            os.close(files[0])
+                _contest(control, files, memory_bytes, scratch, confined)
+            for file in files:
+                os.close(file)
             control.sendall(_NUMBER.pack(child))
 
 
 def _contest(
-    control: socket.socket, descriptor: int, memory_bytes: int, scratch: str, confined: bool
+    control: socket.socket, files: Sequence[int], memory_bytes: int, scratch: str, confined: bool
 ) -> None:
     """Be the method's process; leave without the parent's clean-up."""
     try:
         control.close()
         os.setsid()
+        channel, *output = files
+        if output:
+            use_output(*output)
         use_temporary(scratch)
         if confined:
             use_scratch(scratch)
             close_network()
         if memory_bytes:
             limit_memory(memory_bytes)
-        MethodProcess(Channel(socket.socket(fileno=descriptor))).serve()
+        MethodProcess(Channel(socket.socket(fileno=channel))).serve()
         os._exit(0)
     finally:
         os._exit(1)

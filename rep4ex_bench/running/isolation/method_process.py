@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rep4ex_bench.errors import describe_error, is_out_of_memory
+from rep4ex_bench.errors import describe_error, is_out_of_memory, trace_of
 from rep4ex_bench.method import FittedMethod, Method
 from rep4ex_bench.query_data import QueryData
 from rep4ex_bench.questions import QUESTIONS, plain_diagnostics
@@ -28,6 +28,7 @@ from rep4ex_bench.running.isolation.channel import (
     ProtocolError,
     array_of,
 )
+from rep4ex_bench.running.isolation.output import flush_output
 from rep4ex_bench.running.isolation.shared_data import read_data
 
 _Answer = tuple[dict[str, Any], bytes | Array]
@@ -58,6 +59,7 @@ class MethodProcess:
                     raise
                 except BaseException as error:
                     answer, numbers = error_message(error), b""
+                flush_output()
                 answer["gpu_bytes"] = _gpu_bytes()
                 self._channel.send(answer, numbers)
             except (ChannelClosedError, ProtocolError):
@@ -103,7 +105,11 @@ class MethodProcess:
 
 def error_message(error: BaseException) -> dict[str, Any]:
     """Return an exception as a message; nothing of it is pickled."""
-    return {"error": describe_error(error), "memory": is_out_of_memory(error)}
+    return {
+        "error": describe_error(error),
+        "memory": is_out_of_memory(error),
+        "trace": trace_of(error),
+    }
 
 
 def _fit_message(result: FittedMethod | Exception) -> dict[str, Any]:

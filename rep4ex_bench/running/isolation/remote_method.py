@@ -40,7 +40,11 @@ class MethodProcessDiedError(BaseException):
 
 
 class RemoteError(Rep4ExBenchError):
-    """What the method raised, with where it did."""
+    """What the method raised, with where it did; `trace` is the traceback there, as text."""
+
+    def __init__(self, text: str, trace: str | None = None) -> None:
+        super().__init__(text)
+        self.trace = trace
 
 
 class RemoteMemoryError(MemoryError, RemoteError):
@@ -246,4 +250,5 @@ def with_remote_methods(cells: Sequence[Cell]) -> list[Cell]:
 
 def _error_of(answer: Mapping[str, Any]) -> RemoteError:
     text = str(answer.get("error", ""))[:10_000]
-    return RemoteMemoryError(text) if answer.get("memory") else RemoteError(text)
+    trace = str(answer.get("trace", ""))[-10_000:].encode("utf-8", "backslashreplace").decode()
+    return (RemoteMemoryError if answer.get("memory") else RemoteError)(text, trace)
