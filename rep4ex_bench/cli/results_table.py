@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.intervals import interval_text
+from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.report.ranking_section import reach
 
 # Below this many columns the interval and the breakdown are left out; the report has them.
@@ -134,7 +135,7 @@ def _outside(row: pd.Series) -> Text:
 
 
 def _interval(row: pd.Series) -> Text:
-    return Text(spread(row["nmse_outside_low"], row["nmse_outside_high"]))
+    return Text(interval_text(row["nmse_outside_low"], row["nmse_outside_high"], row["cells"]))
 
 
 def _cells(row: pd.Series) -> Text:

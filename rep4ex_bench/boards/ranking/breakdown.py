@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.boards.ranking.intervals import Floats
+from rep4ex_bench.data import FloatArray
 from rep4ex_bench.records.records import LEFT_OUT
 
 BASELINES = {"ols": "ols_on_actions", "mean": "constant_mean"}
@@ -67,7 +67,7 @@ def median_curves(rows: pd.DataFrame) -> pd.DataFrame:
     return whole.T.groupby(level=0).median().T
 
 
-def crossing(distance: Floats, error: Floats, baseline: Floats) -> float:
+def crossing(distance: FloatArray, error: FloatArray, baseline: FloatArray) -> float:
     """Return the distance from which on `error` never again lies below `baseline`.
 
     Args:
@@ -94,7 +94,7 @@ def crossing(distance: Floats, error: Floats, baseline: Floats) -> float:
     return float(distance[last] + share * (distance[last + 1] - distance[last]))
 
 
-def _gap(error: Floats, baseline: Floats) -> Floats:
+def _gap(error: FloatArray, baseline: FloatArray) -> FloatArray:
     """Return error - baseline; a method that failed where the baseline failed too has lost."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(error), np.inf, error - baseline)

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rep4ex_bench.boards.ranking.intervals import Floats
 from rep4ex_bench.boards.ranking.scores import Scores, log_ratio
+from rep4ex_bench.data import FloatArray
 
 ALPHA = 0.05
 _MOST_METHODS = 40
@@ -68,7 +68,7 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
     ]
 
 
-def holm(p: Floats) -> Floats:
+def holm(p: FloatArray) -> FloatArray:
     """Return p-values (m,) corrected for their number: step-down, family-wise."""
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -77,13 +77,13 @@ def holm(p: Floats) -> Floats:
     return adjusted
 
 
-def signed_rank_p(differences: Floats) -> float:
+def signed_rank_p(differences: FloatArray) -> float:
     """Return the two-sided p-value; seeds without a difference are left out, as Wilcoxon does."""
     kept = differences[differences != 0]
     return float(stats.wilcoxon(kept).pvalue) if len(kept) else 1.0
 
 
-def signed_rank_ps(differences: list[Floats]) -> list[float]:
+def signed_rank_ps(differences: list[FloatArray]) -> list[float]:
     """Return `signed_rank_p` of each; those without zeros and ties are tested in one call.
 
     One call for each number of seeds.
@@ -109,7 +109,7 @@ def seeds_needed(comparisons: int) -> int:
     return math.ceil(1 - math.log2(ALPHA / max(1, comparisons)))
 
 
-def smallest_ratio(differences: Floats, level: float) -> float:
+def smallest_ratio(differences: FloatArray, level: float) -> float:
     """Return the smallest ratio of errors that would be decided with this scatter over seeds.
 
     The scatter is that of the log ratios (seeds,) about their Hodges-Lehmann centre; failures are

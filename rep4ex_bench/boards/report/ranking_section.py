@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.intervals import interval_text
+from rep4ex_bench.boards.numbers import shown
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
         Reach(
             scenario=str(row["scenario_label"]),
             method=str(row["method_label"]),
-            interval=spread(row["nmse_outside_low"], row["nmse_outside_high"]),
+            interval=interval_text(row["nmse_outside_low"], row["nmse_outside_high"], row["cells"]),
             ols=reach(row["breakdown_ols"]),
             mean=reach(row["breakdown_mean"]),
             cost=shown(row["cost_seconds"]),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.intervals import interval_text
+from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places
 from rep4ex_bench.boards.report.appearance import appearances
 from rep4ex_bench.boards.report.embedding import embedded_json
@@ -150,7 +151,7 @@ def _render(
         "root": root,
         "data": embedded_json(data or {}),
         "shown": shown,
-        "spread": spread,
+        "interval_text": interval_text,
         **content,
     }
     return template(name).render(context)

@@ -9,8 +9,9 @@ from scipy import stats
 from statsmodels.stats.libqsturng import qsturng
 from statsmodels.stats.multitest import multipletests
 
+from rep4ex_bench.boards.intervals import median_interval
+from rep4ex_bench.boards.ranking import leaderboard
 from rep4ex_bench.boards.ranking.breakdown import crossing
-from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.overall import critical_difference, overall
 from rep4ex_bench.boards.ranking.pairs import (
     compare_pairs,
@@ -23,6 +24,7 @@ from rep4ex_bench.boards.ranking.pairs import (
 )
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import scores
+from rep4ex_bench.boards.report.ranking_section import reaches
 
 
 def test_critical_difference_is_the_other_librarys_and_the_published_one():
@@ -88,25 +90,24 @@ def test_holm_is_the_closed_test_of_all_intersections(make_records):
     assert 0 < pairs["decided"].sum() < 3
 
 
-def test_the_interval_of_the_median_is_the_exact_bootstrap():
-    """P(median* <= x_(k)) = P(Binomial(n, k / n) > n / 2) for odd n (Efron 1979)."""
-    rng = np.random.default_rng(4)
-    values = np.sort(rng.lognormal(size=(1, 21)))
-    low, high = median_intervals(values)
-    cumulative = stats.binom.sf(10, 21, np.arange(1, 22) / 21)
-    exact = [int(np.argmax(cumulative >= share)) for share in (0.025, 0.975)]
-    found = [int(np.flatnonzero(values[0] == end[0])[0]) for end in (low, high)]
-    assert np.abs(np.array(found) - exact).max() <= 1
-    again = median_intervals(values)
-    assert again[0] == low
-    assert again[1] == high
-
-
 def test_intervals_with_failures_reach_to_infinity():
-    low, high = median_intervals(np.array([[1.0, 2, 3, np.inf, np.inf], [1, 1, 1, 1, 1.0]]))
-    assert np.isfinite(low).all()
-    assert high.tolist() == [math.inf, 1.0]
-    assert np.isnan(median_intervals(np.ones((2, 1)))[0]).all()
+    assert median_interval(np.array([1.0, 2, 3, 4, np.inf, np.inf])) == (1.0, math.inf)
+    assert median_interval(np.full(6, np.inf)) == (math.inf, math.inf)
+
+
+def test_a_board_of_too_few_seeds_has_no_interval(make_records):
+    rng = np.random.default_rng(4)
+    for seeds in (1, 3, 5, 6, 12):
+        values = rng.lognormal(size=seeds)
+        (row,) = leaderboard(make_records({"s": {"a": values.tolist()}})).to_dict("records")
+        ends = (row["nmse_outside_low"], row["nmse_outside_high"])
+        (shown,) = reaches(leaderboard(make_records({"s": {"a": values.tolist()}})))
+        if seeds < 6:
+            assert np.isnan(ends).all()
+            assert shown.interval == "needs 6 seeds"
+        else:
+            assert ends == median_interval(values)
+            assert " to " in shown.interval
 
 
 def test_the_smallest_ratio_is_the_first_shift_that_is_decided():
