@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from rep4ex_bench.boards.intervals import median_interval
-from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
+from rep4ex_bench.boards.ranking.pairs import signed_rank_p, smallest_p
 from rep4ex_bench.boards.ranking.scores import log_ratio
-from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change, Sample
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.records.kinds import failures
 from rep4ex_bench.records.records import LEFT_OUT
@@ -125,7 +125,6 @@ def _paired(
     difference = log_ratio(b.loc[seeds], a.loc[seeds])
     low, high = (float(np.exp(end)) for end in median_interval(difference))
     ratio = float(np.exp(np.median(difference)))
-    few = smallest_p(len(seeds)) > ALPHA
     yield Change(
         *key,
         quantity,
@@ -137,5 +136,6 @@ def _paired(
         own=ratio,
         p=signed_rank_p(difference),
         least=least,
-        note=f"{len(seeds)} seeds cannot decide anything" if few else "",
+        sample=Sample(len(seeds), "seeds", smallest_p(len(seeds)), smallest_p),
+        identical=not difference.any(),
     )
