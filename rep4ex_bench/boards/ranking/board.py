@@ -29,11 +29,12 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
     and _high (95 % interval of the median, NaN with fewer than 6 seeds); cost_seconds (median of
     fit and prediction together), on_front (of nmse_outside against cost_seconds, within the role),
-    breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
-    value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
-    that does not apply or is not installed has empty fields (NaN), comes last in its role, and
-    `left_out` says why; "" elsewhere. `controls` is the state of the scenario (`controls.py`) and
-    `breaks` says which assumptions it breaks. In an unsolved scenario nobody is on a front.
+    breakdown_ols and breakdown_mean (`breakdown.py`), each with _low and _high. A cell that failed
+    or is missing has no value; it counts as infinitely bad in nmse_outside and nmse_inside and is
+    not left out. A method that does not apply or is not installed has empty fields (NaN), comes
+    last in its role, and `left_out` says why; "" elsewhere. `controls` is the state of the scenario
+    (`controls.py`) and `breaks` says which assumptions it breaks. In an unsolved scenario nobody is
+    on a front.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
     found, further = scores(records), further_metrics(records)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -33,8 +35,8 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
             scenario=str(row["scenario_label"]),
             method=str(row["method_label"]),
             interval=interval_text(row["nmse_outside_low"], row["nmse_outside_high"], row["cells"]),
-            ols=reach(row["breakdown_ols"]),
-            mean=reach(row["breakdown_mean"]),
+            ols=_reach_text(row, "breakdown_ols"),
+            mean=_reach_text(row, "breakdown_mean"),
             cost=shown(row["cost_seconds"]),
             on_front=bool(row["on_front"]),
         )
@@ -43,5 +45,15 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
 
 
 def reach(distance: float) -> str:
-    """Return a distance to breakdown; "all" where the method wins at the largest distance."""
+    """Return a distance to breakdown; "all" where the method wins at every distance."""
     return "all" if math.isinf(distance) else shown(distance)
+
+
+def _reach_text(row: dict[Hashable, Any], name: str) -> str:
+    """Return a distance to breakdown with its interval, an en dash where there is none."""
+    middle, low, high = (float(row[name + end]) for end in ("", "_low", "_high"))
+    if math.isnan(middle):
+        return shown(middle)
+    if math.isnan(low):
+        return f"{reach(middle)} ({interval_text(low, high, row['cells'])})"
+    return f"{reach(middle)} ({reach(low)} to {reach(high)})"

@@ -8,7 +8,7 @@ import pytest
 
 from rep4ex_bench.boards.intervals import median_interval
 from rep4ex_bench.boards.ranking import gaps, leaderboard, rank
-from rep4ex_bench.boards.ranking.breakdown import breakdowns, median_curves
+from rep4ex_bench.boards.ranking.breakdown import breakdowns, seed_curves
 from rep4ex_bench.boards.ranking.cost import cost_table
 from rep4ex_bench.boards.ranking.scores import scores
 from rep4ex_bench.boards.ranking.sequential import decide
@@ -126,8 +126,9 @@ def test_breakdown_counts_a_failed_seed_and_not_an_empty_one(make_row):
     empty = [make_row("x", "m", 1, "", math.nan, status="unavailable", error="gone")]
     failed = [make_row("x", "m", 1, "", math.nan, status="failed")]
     with_empty, with_failed = (pd.DataFrame([*rows, *more]) for more in (empty, failed))
-    assert median_curves(with_empty)["m"].tolist() == [0.1, 0.2]
-    assert np.isinf(median_curves(with_failed)["m"]).all()
+    assert seed_curves(with_empty)["m"].to_numpy().tolist() == [[0.1], [0.2]]
+    assert np.isinf(seed_curves(with_failed)["m"][1]).all()
+    assert breakdowns(with_failed).loc["m", "breakdown_ols"] == 1.0  # of 1 and infinity
     assert breakdowns(with_empty).loc["m", "breakdown_ols"] == math.inf
 
 
