@@ -23,7 +23,14 @@ OTHER_COLUMNS = frozenset(
         *("cells", "cells_ok", "cells_missing", "fit_seconds", "cost_seconds"),
         *("nmse_outside_min", "nmse_outside_max", "nmse_outside_low", "nmse_outside_high"),
         *("breakdown_ols", "breakdown_ols_low", "breakdown_ols_high"),
-        *("breakdown_mean", "breakdown_mean_low", "breakdown_mean_high", "controls", "breaks"),
+        *(
+            "breakdown_mean",
+            "breakdown_mean_low",
+            "breakdown_mean_high",
+            "controls",
+            "breaks",
+            "one_table",
+        ),
     )
 )
 

@@ -111,7 +111,9 @@ def describe(name: str) -> None:
 @click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
 @click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
 @click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
-@click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the cells, and what own data bear out; write nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
 def run(
     suite: str | None,
@@ -156,10 +158,10 @@ def run(
         time_column,
     )
     loaded = chosen_suite(suite, own, methods)
+    print_checks(loaded, Console(stderr=True))
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
         return
-    print_checks(loaded, Console(stderr=True))
     decision = None
     with ProgressWatcher(Console(stderr=True)) as watcher:
         if until_decided:

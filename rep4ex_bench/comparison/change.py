@@ -23,7 +23,7 @@ class Sample:
 
     Attributes:
         size: values in either run, the smaller number of the two.
-        unit: "seeds" or "rounds".
+        unit: "seeds", "rounds" or "splits of one table".
         smallest_p: of so many values, were they all on one side.
         smallest_p_of: the same of any number of values in either run; None where more values would
             be of no use.

@@ -19,11 +19,12 @@ from rep4ex_bench.records.records import LEFT_OUT
 BASELINES = {"ols": "ols_on_actions", "mean": "constant_mean"}
 
 
-def breakdowns(rows: pd.DataFrame) -> pd.DataFrame:
+def breakdowns(rows: pd.DataFrame, independent: bool = True) -> pd.DataFrame:
     """Return the distance to breakdown of every method of one scenario.
 
     Args:
         rows: records of one scenario.
+        independent: whether its seeds are; those that split one table give no interval.
 
     Returns:
         index method_label, columns breakdown_ols and breakdown_mean (medians over seeds of
@@ -38,7 +39,8 @@ def breakdowns(rows: pd.DataFrame) -> pd.DataFrame:
         ends = []
         for method in found.index:
             reaches = np.array([]) if method == label else _reaches(curves, str(method), label)
-            ends.append((_middle(reaches), *median_interval(reaches)))
+            interval = median_interval(reaches) if independent else (math.nan, math.nan)
+            ends.append((_middle(reaches), *interval))
         for place, end in enumerate(("", "_low", "_high")):
             found[f"breakdown_{column}{end}"] = [values[place] for values in ends]
     return found
