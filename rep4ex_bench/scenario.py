@@ -17,7 +17,7 @@ import numpy as np
 
 from rep4ex_bench.controls import Controls, check_controls
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.errors import DataError
+from rep4ex_bench.errors import DataError, PluginError
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.query_data import OPTIONAL, QueryData
@@ -189,6 +189,28 @@ class Scenario(Parameterised, ABC):
         depend on parameters.
         """
         return Controls() if "linear_oracle" in self.offers else None
+
+    @property
+    def resampled_share(self) -> float | None:
+        """Share of the rows of one table that each seed trains on, in (0, 1]; None without such.
+
+        None where every seed draws data of its own, so that seeds are independent observations.
+        Otherwise boards test with what splits of one table can tell. A class attribute in its place
+        does where it does not depend on parameters.
+        """
+        return None
+
+    def checked_resampled_share(self) -> float | None:
+        """Return `resampled_share`; raises `PluginError` for anything but None or a share."""
+        share: object = self.resampled_share
+        if share is None:
+            return None
+        if isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1:
+            return float(share)
+        raise PluginError(
+            f"scenario {self.name or type(self).__name__!r}: resampled_share must be None or the "
+            f"share of the rows of one table that each seed trains on, in (0, 1], got {share!r}"
+        )
 
     def description(self) -> Description:
         """Return what is known of its tasks without sampling one.

@@ -22,7 +22,15 @@ OTHER_COLUMNS = frozenset(
         *("scenario_label", "data_label", "method_label", "role", "left_out", "on_front"),
         *("cells", "cells_ok", "cells_missing", "fit_seconds", "cost_seconds"),
         *("nmse_outside_min", "nmse_outside_max", "nmse_outside_low", "nmse_outside_high"),
-        *("breakdown_ols", "breakdown_mean", "controls", "breaks"),
+        *("breakdown_ols", "breakdown_ols_low", "breakdown_ols_high"),
+        *(
+            "breakdown_mean",
+            "breakdown_mean_low",
+            "breakdown_mean_high",
+            "controls",
+            "breaks",
+            "one_table",
+        ),
     )
 )
 

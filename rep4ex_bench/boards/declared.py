@@ -1,4 +1,4 @@
-"""What the scenarios of records declare: their controls and assumptions.
+"""What the scenarios of records declare: controls, assumptions, whether seeds share one table.
 
 Records have a scenario's registered name and parameters; its class says the rest. Where it is not
 installed, or cannot be built here, the default controls hold and nothing is known of assumptions.
@@ -24,10 +24,13 @@ class Declared:
     Attributes:
         controls: None where it has none.
         breaks: which assumptions it breaks, in words (`vocabulary.breaks_text`).
+        resampled_share: of the rows of one table that each seed trains on; None where every seed
+            draws data of its own, or where nothing is known.
     """
 
     controls: Controls | None
     breaks: str
+    resampled_share: float | None = None
 
 
 def declarations(records: pd.DataFrame) -> dict[str, Declared]:
@@ -47,4 +50,8 @@ def _declared(name: str, parameters: str) -> Declared:
 @cache  # of what is found: what raises is tried again
 def _of_class(name: str, parameters: str) -> Declared:
     scenario = get_scenario(name, **json.loads(parameters))
-    return Declared(scenario.checked_controls(), breaks_text(scenario.checked_assumptions()))
+    return Declared(
+        scenario.checked_controls(),
+        breaks_text(scenario.checked_assumptions()),
+        scenario.checked_resampled_share(),
+    )

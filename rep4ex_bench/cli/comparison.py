@@ -9,11 +9,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rep4ex_bench.boards.intervals import interval_text
 from rep4ex_bench.boards.numbers import shown, spread
-from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, SAME, Change
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, SAME, UNDECIDABLE, Change
 from rep4ex_bench.comparison.compare import Comparison
 
-_STYLES = {REGRESSION: "bold red", IMPROVEMENT: "green", APART: "dim", SAME: ""}
+_STYLES = {
+    REGRESSION: "bold red",
+    IMPROVEMENT: "green",
+    UNDECIDABLE: "yellow",
+    APART: "dim",
+    SAME: "",
+}
 
 
 def print_comparison(found: Comparison, console: Console, with_all: bool) -> None:
@@ -29,6 +36,8 @@ def print_comparison(found: Comparison, console: Console, with_all: bool) -> Non
         console.print(_table(listed))
     for note in found.notes:
         console.print(Text(note))
+    for note, count in Counter(change.note for change in found.undecidable).items():
+        console.print(Text(f"{count} {note}.", style=_STYLES[UNDECIDABLE]))
     counts = Counter(change.verdict for change in found.changes)
     told = [f"{counts[verdict]} {verdict}" for verdict in _STYLES if counts[verdict]]
     console.print(Text("; ".join(told) or "nothing to compare", style="bold"))
@@ -49,10 +58,17 @@ def _table(changes: list[Change]) -> Table:
             change.name,
             change.quantity,
             *map(shown, numbers),
-            spread(change.low, change.high),
+            _interval(change),
             shown(change.p),
             shown(change.least),
-            change.note,
+            "" if change.verdict == UNDECIDABLE else change.note,  # it stands below, once
         ]
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[change.verdict])
     return table
+
+
+def _interval(change: Change) -> str:
+    sample = change.sample
+    if sample is None or sample.unit != "seeds":
+        return spread(change.low, change.high)
+    return interval_text(change.low, change.high, sample.size)

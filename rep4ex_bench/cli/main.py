@@ -1,6 +1,8 @@
 """The command `rep4ex-bench`: one function a verb, no logic.
 
 Exit status: 0 no cell failed, 1 some failed, 2 the request or the output folder cannot be used.
+Of `compare`: 0 nothing got worse, 1 something did, 2 as above, 3 nothing did as far as the seeds or
+rounds can tell, but something that was asked is undecidable with so few. 130: stopped.
 """
 
 from __future__ import annotations
@@ -112,7 +114,9 @@ def describe(name: str) -> None:
 @click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
 @click.option("--force", is_flag=True, help="Compute finished cells again, too.")
 @click.option("--retry-failed", is_flag=True, help="Compute again what failed, in any case.")
-@click.option("--dry-run", is_flag=True, help="Print the cells and write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the cells, and what own data bear out; write nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
 def run(
     suite: str | None,
@@ -163,10 +167,10 @@ def run(
         time_column,
     )
     loaded = chosen_suite(suite, own, methods)
+    print_checks(loaded, Console(stderr=True))
     if dry_run:
         click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
         return
-    print_checks(loaded, Console(stderr=True))
     decision = None
     with ProgressWatcher(Console(stderr=True)) as watcher:
         if until_decided:
@@ -288,13 +292,17 @@ def compare(
     with_all: bool,
     as_json: bool,
 ) -> None:
-    """Show what changed from run A to run B, of `run` or of `kernels`; 1 if anything got worse."""
+    """Show what changed from run A to run B, of `run` or of `kernels`.
+
+    Exit status: 0 nothing got worse, 1 something did, 2 the runs cannot be compared, 3 nothing did
+    as far as can be told, but so few seeds or rounds cannot decide everything that was asked.
+    """
     found = compare_runs(first, second, names, least, across_machines)
     if as_json:
         click.echo(json.dumps(found.as_json()))
     else:
         print_comparison(found, make_console(), with_all)
-    sys.exit(1 if found.regressions else 0)
+    sys.exit(found.exit_status)
 
 
 @cli.command()

@@ -116,7 +116,11 @@ def chosen_suite(name: str | None, options: DataOptions, methods: tuple[str, ...
 
 
 def print_checks(suite: Suite, console: Console) -> None:
-    """Print, for each table of the user's in a suite, what of the assumptions could be checked."""
+    """Print, for each table of the user's in a suite, what of the assumptions could be checked.
+
+    Raises:
+        DataError: a table that cannot be used, as `OwnData.observations`.
+    """
     for label, scenario in suite.scenarios.items():
         if not isinstance(scenario, OwnData):
             continue

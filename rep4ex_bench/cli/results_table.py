@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn
-from rep4ex_bench.boards.numbers import shown, spread
-from rep4ex_bench.boards.report.ranking_section import reach
+from rep4ex_bench.boards.numbers import shown
+from rep4ex_bench.boards.report.ranking_section import error_interval, reach
 
 # Below this many columns the interval and the breakdown are left out; the report has them.
 _WIDE = 100
@@ -134,7 +134,7 @@ def _outside(row: pd.Series) -> Text:
 
 
 def _interval(row: pd.Series) -> Text:
-    return Text(spread(row["nmse_outside_low"], row["nmse_outside_high"]))
+    return Text(error_interval(row))
 
 
 def _cells(row: pd.Series) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rep4ex_bench.boards.intervals import interval_text
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.speed.behind import behind
 from rep4ex_bench.boards.speed.overview import overview
@@ -104,7 +106,7 @@ def _board(workload: Workload, rows: pd.DataFrame, reference: str, wide: bool) -
             str(row["contender"]),
             shown_seconds(row["seconds"]),
             speedup_text(row),
-            "" if _is(row, reference) else spread(row["speedup_low"], row["speedup_high"]),
+            _interval(row, reference),
             shown(row["over_floor"]),
             shown_bytes(row["peak_extra_bytes"]),
             shown(row["value_error"]),
@@ -120,8 +122,10 @@ def _board(workload: Workload, rows: pd.DataFrame, reference: str, wide: bool) -
     return table
 
 
-def _is(row: Row, reference: str) -> bool:
-    return bool(row["contender"] == reference)
+def _interval(row: Row, reference: str) -> str:
+    if row["contender"] == reference or math.isnan(row["speedup"]):
+        return ""
+    return interval_text(row["speedup_low"], row["speedup_high"], row["rounds"], "rounds")
 
 
 def _style(state: str) -> str:

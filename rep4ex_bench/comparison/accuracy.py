@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.boards.intervals import median_interval
-from rep4ex_bench.boards.ranking.pairs import ALPHA, signed_rank_p, smallest_p
+from rep4ex_bench.boards.ranking.one_table import can_decide, corrected_interval, corrected_p
+from rep4ex_bench.boards.ranking.pairs import signed_rank_p, smallest_p
 from rep4ex_bench.boards.ranking.scores import log_ratio
-from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change, Sample
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.records.kinds import failures
 from rep4ex_bench.records.records import LEFT_OUT
@@ -33,12 +35,14 @@ def accuracy_changes(
     found: list[Change] = []
     one, two = _cells(before), _cells(after)
     metrics = _scalars(before, after)
+    declared = declarations(after)
     for key in sorted(set(one) | set(two)):
         if key not in one or key not in two:
             run = "A" if key in one else "B"
             found.append(Change(*key, "cells", verdict=APART, note=f"only in run {run}"))
             continue
-        found += _of_method(key, one[key], two[key], metrics, least, with_costs)
+        share = declared[key[0]].resampled_share
+        found += _of_method(key, one[key], two[key], metrics, least, with_costs, share)
     return found
 
 
@@ -54,6 +58,7 @@ def _of_method(
     metrics: list[type[Metric]],
     least: float,
     with_costs: bool,
+    share: float | None,
 ) -> Iterator[Change]:
     seeds = sorted(set(a["seed"]) & set(b["seed"]))
     if not seeds:
@@ -76,7 +81,7 @@ def _of_method(
         )
     for metric in metrics:
         one, two = (_errors(rows, metric) for rows in (a, b))
-        yield from _paired(key, metric.error_name(), one, two, least)
+        yield from _paired(key, metric.error_name(), one, two, least, share)
     for quantity in _COSTS if with_costs else ():
         yield from _paired(key, quantity, _seconds(a, quantity), _seconds(b, quantity), least)
 
@@ -117,15 +122,28 @@ def _seconds(rows: pd.DataFrame, quantity: str) -> pd.Series:
 
 
 def _paired(
-    key: tuple[str, str], quantity: str, a: pd.Series, b: pd.Series, least: float
+    key: tuple[str, str],
+    quantity: str,
+    a: pd.Series,
+    b: pd.Series,
+    least: float,
+    share: float | None = None,
 ) -> Iterator[Change]:
+    """Yield the change of one quantity; with a share the seeds split one table."""
     seeds = a.index.intersection(b.index)
     if seeds.empty:
         return
     difference = log_ratio(b.loc[seeds], a.loc[seeds])
-    low, high = (float(np.exp(end)) for end in median_interval(difference))
-    ratio = float(np.exp(np.median(difference)))
-    few = smallest_p(len(seeds)) > ALPHA
+    if share is None:
+        ends, p = median_interval(difference), signed_rank_p(difference)
+        low, high = (float(np.exp(end)) for end in ends)
+        ratio = float(np.exp(np.median(difference)))
+        sample = Sample(len(seeds), "seeds", smallest_p(len(seeds)), smallest_p)
+    else:
+        low, high = corrected_interval(np.exp(difference), share)
+        ratio, p = float(np.exp(difference.mean())), corrected_p(difference, share)
+        least_p = 0.0 if can_decide(len(seeds), share) else 1.0
+        sample = Sample(len(seeds), "splits of one table", least_p, None)
     yield Change(
         *key,
         quantity,
@@ -135,7 +153,8 @@ def _paired(
         low=low,
         high=high,
         own=ratio,
-        p=signed_rank_p(difference),
+        p=p,
         least=least,
-        note=f"{len(seeds)} seeds cannot decide anything" if few else "",
+        sample=sample,
+        identical=not difference.any(),
     )

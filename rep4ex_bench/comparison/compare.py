@@ -12,7 +12,7 @@ import pandas as pd
 
 from rep4ex_bench.boards.speed.workloads import contender_rows
 from rep4ex_bench.comparison.accuracy import accuracy_changes
-from rep4ex_bench.comparison.change import REGRESSION, Change, judged
+from rep4ex_bench.comparison.change import REGRESSION, UNDECIDABLE, Change, judged
 from rep4ex_bench.comparison.speed import check_same_machine, machine_ratios, speed_changes
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.records.records import read_records
@@ -33,14 +33,38 @@ class Comparison:
         """The changes that are regressions."""
         return [change for change in self.changes if change.verdict == REGRESSION]
 
+    @property
+    def undecidable(self) -> list[Change]:
+        """The changes that so few seeds or rounds can say nothing about."""
+        return [change for change in self.changes if change.verdict == UNDECIDABLE]
+
+    @property
+    def exit_status(self) -> int:
+        """1 if anything got worse, else 3 if something is undecidable, else 0."""
+        return 1 if self.regressions else 3 if self.undecidable else 0
+
     def as_json(self) -> dict[str, Any]:
         """Return plain data; what is not finite becomes null."""
-        rows = [dataclasses.asdict(change) for change in self.changes]
+        rows = [_plain(change) for change in self.changes]
         for row in rows:
             for name, value in row.items():
                 if isinstance(value, float) and not math.isfinite(value):
                     row[name] = None
-        return {"regressions": len(self.regressions), "changes": rows, "notes": self.notes}
+        return {
+            "regressions": len(self.regressions),
+            "undecidable": len(self.undecidable),
+            "changes": rows,
+            "notes": self.notes,
+        }
+
+
+def _plain(change: Change) -> dict[str, Any]:
+    fields = (field.name for field in dataclasses.fields(change) if field.name != "sample")
+    sample = change.sample
+    return {name: getattr(change, name) for name in fields} | {
+        "values": 0 if sample is None else sample.size,
+        "unit": "" if sample is None else sample.unit,
+    }
 
 
 def compare_runs(

@@ -17,8 +17,8 @@ from rep4ex_bench.boards.speed.workloads import (
     read_workload,
     seconds_by_round,
 )
-from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change
-from rep4ex_bench.comparison.rounds import rank_test, ratio_interval
+from rep4ex_bench.comparison.change import APART, IMPROVEMENT, REGRESSION, Change, Sample
+from rep4ex_bench.comparison.rounds import rank_test, ratio_interval, smallest_p
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import UsageError
 
@@ -148,6 +148,9 @@ def _timed(key: str, name: str, a: FloatArray, b: FloatArray, machine: float) ->
         high=high,
         own=math.exp(min(logs, key=abs)) if same_side else 1.0,
         p=max(rank_test(a, b), rank_test(a, b / machine)) if same_side else 1.0,
+        sample=Sample(
+            min(len(a), len(b)), "rounds", smallest_p(len(a), len(b)), lambda n: smallest_p(n, n)
+        ),
     )
 
 

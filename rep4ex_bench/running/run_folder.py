@@ -7,6 +7,7 @@
     cells/<first two>/<key>/predictions.parquet, origin.json, records.parquet
                            /log.txt of a cell that failed: why, and what its processes printed
     records.parquet, predictions.parquet, report.html      collected from the finished cells
+    data-checks.json                  what a user's own data bear out, where a scenario has them
 
 A cell is finished when its records.parquet exists; it is written last. Where a cell is computed
 again, it is removed first. A cell that is left out of a run has no folder, only its record in the
@@ -20,6 +21,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from rep4ex_bench.boards.report.checks_section import DataCheck
 from rep4ex_bench.errors import OutputFolderError
 from rep4ex_bench.files import is_unfinished, remove_unfinished, write_bytes, written_atomically
 from rep4ex_bench.records.kinds import failures
@@ -52,6 +55,7 @@ from rep4ex_bench.running.origin import Origin
 from rep4ex_bench.running.suite import Cell
 
 _MARKER = "run.json"
+_CHECKS = "data-checks.json"
 SUITE_TEXT = "suite.toml"
 # of a cell, in the order in which they are removed where it is computed again
 _LOG = "log.txt"
@@ -140,6 +144,37 @@ class RunFolder:
     def keep_suite(self, text: str) -> None:
         """Keep the text of the suite; raises `OutputWriteError`."""
         write_bytes(text.encode(), self.path / SUITE_TEXT)
+
+    def keep_checks(self, checks: Iterable[DataCheck]) -> None:
+        """Keep what was found about the data of scenarios, beside what is kept of others.
+
+        Raises:
+            OutputWriteError: the disk is full.
+        """
+        found = list(checks)
+        if not found:
+            return
+        own = {check.scenario for check in found}
+        found += [check for check in self.read_checks() if check.scenario not in own]
+        text = json.dumps([asdict(check) for check in found], indent=2)
+        write_bytes(text.encode(errors="replace"), self.path / _CHECKS)
+
+    def read_checks(self) -> list[DataCheck]:
+        """Return what is kept about the data of scenarios; nothing where none was checked.
+
+        Raises:
+            OutputFolderError: the file was written by something else.
+        """
+        file = self.path / _CHECKS
+        if not file.exists():
+            return []
+        try:
+            return [DataCheck(**check) for check in json.loads(file.read_bytes())]
+        except (OSError, ValueError, TypeError) as error:
+            raise OutputFolderError(
+                f"{file} must hold the checks of a run, but cannot be read ({error!r}): delete it; "
+                "the next run of the data writes it anew"
+            ) from error
 
     def read_collected(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the records, and the predictions along paths; raises `RecordsError`."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
+from rep4ex_bench.boards.report.checks_section import DataCheck
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
@@ -21,6 +22,8 @@ from rep4ex_bench.running.reuse.conditions import Conditions
 from rep4ex_bench.running.reuse.sources import Sources
 from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.running.suite import Cell, Suite, load_suite
+from rep4ex_bench.scenarios._data_checks import check_data
+from rep4ex_bench.scenarios.own_data import OwnData
 
 
 class Watcher(Protocol):
@@ -105,6 +108,7 @@ def run_suite(
         UsageError: anything asked for that does not exist or fit; nothing was run or written.
         StaleCellsError: finished cells in the folder were computed by code that has changed since;
             nothing was run.
+        DataError: a table of the user's that cannot be used; nothing was run.
         OutputFolderError: the folder is another suite's, or another runner is writing to it.
         OutputWriteError: the disk is full; finished cells are kept.
     """
@@ -128,6 +132,7 @@ def run_suite(
         for digest in {sources.of(cell) for cell in choice.computed}:
             folder.keep_source(digest, sources.documents[digest])
         if choice.computed:
+            folder.keep_checks(_checks(part))
             engine.run(choice.computed, *_callbacks(folder, sources, conditions, watcher))
         # the report shows all that the folder holds of the suite, not only this call's part
         everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
@@ -147,6 +152,16 @@ def run_suite(
         notes=notes(folder, choice, others),
         failures=bad,
     )
+
+
+def _checks(suite: Suite) -> list[DataCheck]:
+    """Return what can be said of the user's data in a suite."""
+    return [
+        DataCheck(label, check.assumption, check.verdict, check.finding)
+        for label, scenario in suite.scenarios.items()
+        if isinstance(scenario, OwnData)
+        for check in check_data(scenario)
+    ]
 
 
 def _to_collect(everything: list[Cell], part: Suite, folder: RunFolder) -> list[Cell]:
@@ -195,7 +210,7 @@ def _callbacks(
 def _write_report(folder: RunFolder, name: str, title: str) -> tuple[pd.DataFrame, Path]:
     records, predictions = folder.read_collected()
     path = folder.path / "report.html"
-    write_report(path, records, predictions, name, title)
+    write_report(path, records, predictions, name, title, folder.read_checks())
     return records, path
 
 

@@ -50,9 +50,9 @@ def run_until_decided(
         force, retry_failed: likewise, once for each seed.
 
     Raises:
-        UsageError: not two methods, no scenario where both can be run, too low a limit, or what
-            `run_suite` raises; above all `StaleCellsError`, since what is compared must be of one
-            code on all seeds.
+        UsageError: not two methods, no scenario where both can be run, seeds that split one table,
+            too low a limit, or what `run_suite` raises; above all `StaleCellsError`, since what is
+            compared must be of one code on all seeds.
         OutputFolderError: the folder holds cells of other methods.
     """
     part = suite.narrowed(
@@ -68,6 +68,7 @@ def run_until_decided(
             f"got a limit of {most_seeds}"
         )
     _refuse_nothing_in_common(part)
+    _refuse_one_table(part)
     _refuse_others(Path(out), set(part.methods))
     labels = [
         next(label for label, method in part.methods.items() if wanted in (label, method.name))
@@ -108,6 +109,16 @@ def _refuse_nothing_in_common(suite: Suite) -> None:
             f"two methods are compared where both can be run, which is nowhere: {method} is "
             f"{why.status.replace('_', ' ')} ({why.reason}); name other methods or scenarios"
         )
+
+
+def _refuse_one_table(suite: Suite) -> None:
+    for label, scenario in suite.scenarios.items():
+        if scenario.checked_resampled_share() is not None:
+            raise UsageError(
+                f"--until-decided adds seeds, which must be independent; those of {label} split "
+                "one table, and more of them are no more data: run it without --until-decided and "
+                "read which pairs are decided, or name other scenarios"
+            )
 
 
 def _refuse_others(out: Path, methods: set[str]) -> None:

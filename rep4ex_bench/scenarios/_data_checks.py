@@ -21,6 +21,7 @@ from rep4ex_bench.scenarios.own_data import Observations, OwnData
 
 Verdict = Literal["seen", "doubtful", "cannot be checked"]
 _LEVEL = 0.01
+_COPY = 1e-9  # of a correlation, below which it is 1 but for rounding
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def check_data(scenario: OwnData) -> list[Check]:
     return [
         _hold_out(seen),
         _truth(seen),
+        _no_leak(seen),
         _relevance(seen),
         _dimension(seen, scenario.latent_dim),
         Check(
@@ -78,14 +80,38 @@ def _truth(seen: Observations) -> Check:
     if outside.sum() < 2:
         return Check("truth", "doubtful", "fewer than two actions outside: no error can be scored")
     means, errors = seen.truth.means[outside], seen.truth.standard_errors[outside]
-    floor = float(np.mean(errors**2) / means.var()) if means.var() > 0 else np.inf
+    variance = means.var()  # not 0: such data are refused
+    noise, bias = (float(np.mean(e**2) / variance) for e in (errors, seen.truth.biases[outside]))
+    floor = noise + bias
     rows = seen.truth.rows[outside]
     how = "of equal actions" if seen.truth.exact else "of near actions (few repeat)"
     text = (
         f"means {how}, of {int(rows.min())} to {int(rows.max())} rows; a perfect prediction would "
         f"score nmse_outside of about {floor:.2g}"
     )
+    if not seen.truth.exact:
+        text += f", {bias:.2g} of it since actions differ within the groups (by a quadratic fit)"
+    if floor >= 1:
+        text += ": the held-out means vary less than they are wrong, so errors say nothing"
     return Check("truth", "doubtful" if floor > 0.1 else "seen", text)
+
+
+def _no_leak(seen: Observations) -> Check:
+    """Look for a feature that is the outcome in other units."""
+    kept = ~seen.outside
+    y = seen.outcome[kept] - seen.outcome[kept].mean()
+    x = seen.features[kept] - seen.features[kept].mean(axis=0)
+    sizes = np.sqrt((x**2).sum(axis=0) * (y**2).sum())
+    correlation = np.abs(x.T @ y) / np.where(sizes > 0, sizes, 1.0)
+    names = zip(seen.roles.features, correlation, strict=True)
+    copies = [name for name, r in names if r > 1 - _COPY]
+    if np.ptp(y) == 0:
+        return Check("outcome", "doubtful", "it is constant in the rows that are not held out")
+    if copies:
+        text = f"{', '.join(copies)} is the outcome but for origin and unit: measured with it?"
+        return Check("outcome", "doubtful", text)
+    text = f"no feature is a copy of it; the closest has a correlation of {correlation.max():.3g}"
+    return Check("outcome", "seen", text)
 
 
 def _relevance(seen: Observations) -> Check:

@@ -63,9 +63,9 @@ _FURTHER = ("covariates", "environment", "time")
 class OwnData(Scenario):
     """Rows of a Parquet, CSV or NPZ file; rows that `hold_out` names are never trained on.
 
-    A seed trains on a random share of the other rows. With the default, a half, results vary over
-    seeds about as much as fits on all rows would over new samples of that size (half-sampling), and
-    that is what intervals over seeds then show. With 1, only the method's own randomness varies.
+    A seed trains on a random share of the other rows, so seeds are splits of one table and no
+    independent observations; boards test and give intervals accordingly (`ranking/one_table.py`).
+    With 1, only the method's own randomness varies, and nothing can be tested.
 
     Args:
         file: path of the data.
@@ -121,6 +121,11 @@ class OwnData(Scenario):
         further = [name for name in _FURTHER if getattr(self, name)]
         return frozenset({"features", *further})
 
+    @property
+    def resampled_share(self) -> float:
+        """Every seed takes that share of the same rows."""
+        return self.training_share
+
     def description(self) -> Description:
         """Return d where the user says it; the rest is known once the file is read."""
         return Description(None, None, None, self.latent_dim, self.checked_offers())
@@ -146,9 +151,22 @@ class OwnData(Scenario):
 
         Raises:
             DataError: the file cannot be read or is another than `sha256` says, a column is
-                missing or holds no finite numbers, or the hold-out leaves nothing to do.
+                missing or holds no finite numbers, the outcome is constant or one of the other
+                columns, the hold-out leaves nothing to do or no scale of errors, or there are fewer
+                features than latents.
         """
         self.check_parameters()
+        seen = self._observed()
+        m = len(seen.roles.features)
+        if self.latent_dim is not None and self.latent_dim > m:
+            raise DataError(
+                f"latent_dim must be at most the {m} feature column(s), which cannot hold more "
+                f"latents, got {self.latent_dim}: lower it, leave it out where it is not known, or "
+                "name more features"
+            )
+        return seen
+
+    def _observed(self) -> Observations:
         return _observations(
             self.file,
             self.sha256,
@@ -220,6 +238,7 @@ def _observations(
     x = numbers(table, roles.features, "features")
     y = numbers(table, [roles.outcome], "outcome")[:, 0]
     further = _further(table, roles)
+    _refuse_outcomes(table, roles)
     outside = held_out_rows(hold_out, pd.DataFrame(a, columns=list(roles.actions)))
     kept = np.flatnonzero(~outside)
     if not outside.any() or not len(kept):
@@ -242,10 +261,34 @@ def _observations(
         np.concatenate([part.standard_errors for part in parts]),
         np.concatenate([part.rows for part in parts]),
         all(part.exact for part in parts),
+        np.concatenate([part.biases for part in parts]),
     )
     distance = distances_from_support(truth.actions, a[~outside])
     held_out_groups = len(parts[0].means)
+    scored = truth.means[distance > 1]
+    if len(scored) > 1 and np.ptp(scored) == 0:
+        raise DataError(
+            f"the mean outcome is {scored[0]:g} at all {len(scored)} held-out actions outside the "
+            "support: errors have no scale there; hold out actions at which the outcome differs"
+        )
     return Observations(roles, a, x, y, further, outside, inside, truth, distance, held_out_groups)
+
+
+def _refuse_outcomes(table: pd.DataFrame, roles: Roles) -> None:
+    """Raise `DataError` for an outcome that is constant, or that methods would be told."""
+    outcome = table[roles.outcome].to_numpy(np.float64)
+    if np.ptp(outcome) == 0:
+        raise DataError(
+            f"the outcome {roles.outcome!r} is {outcome[0]:g} in every row: there is nothing to "
+            "predict; name another column"
+        )
+    for role in ("actions", "features", "covariates"):
+        for name in getattr(roles, role):
+            if np.array_equal(table[name].to_numpy(np.float64), outcome):
+                raise DataError(
+                    f"column {name!r} ({role}) equals the outcome {roles.outcome!r} in every row: "
+                    f"leave it out of the {role}"
+                )
 
 
 def _further(table: pd.DataFrame, roles: Roles) -> dict[str, FloatArray]:

@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from markupsafe import escape
 
 from rep4ex_bench.cli.main import cli
+from rep4ex_bench.cli.own_data import DataOptions, suite_of_data
 from rep4ex_bench.errors import DataError, UsageError
 from rep4ex_bench.records.records import read_records
+from rep4ex_bench.running.runner import rebuild_report, run_suite
+from rep4ex_bench.scenarios._data_checks import check_data
 
 
 @pytest.fixture
@@ -48,13 +52,28 @@ def test_a_run_on_own_data(data, tmp_path):
     assert set(records.loc[records["metric"] == "affine_r2", "status"]) == {"skipped"}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "held-out rows" in page
+    # what the data bear out stands beside the results, also in a report that is made anew
+    for check in check_data(next(iter(own_suite(data).scenarios.values()))):
+        assert str(escape(check.finding)) in page
+    assert "which split one table" in page
+    assert "none: one table" in page
+    _, rebuilt = rebuild_report(tmp_path / "out")
+    assert rebuilt.read_text(encoding="utf-8") == page
     again = run(data, "--out", str(tmp_path / "out"), "--seeds", "2", "--json", *asked)
     assert json.loads(again.stdout)["reused"] == 4
 
 
-def test_a_plan_has_every_method_that_is_no_oracle(data):
-    result = run(data, "--dry-run")
+def own_suite(data, latent_dim=None):
+    return suite_of_data(
+        DataOptions(data, ("dose",), ("x_*",), "<y>", "dose > 5", None, latent_dim)
+    )
+
+
+def test_a_plan_has_every_method_that_is_no_oracle(data, tmp_path):
+    result = run(data, "--dry-run", "--out", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
+    assert "cannot be checked" in result.stderr
+    assert not (tmp_path / "out").exists()
     assert "rep4ex" in result.output
     assert "oracle" not in result.output
 
@@ -85,8 +104,26 @@ def test_further_columns_are_named_on_the_command_line(data, tmp_path):
     plain = run(data, "--dry-run", "--method", "ols_on_actions")
     assert result.stdout.splitlines()[0].split()[0] != plain.stdout.splitlines()[0].split()[0]
     wrong = run(data, "--dry-run", "--covariates", "nobody", "--method", "ols_on_actions")
-    assert wrong.exit_code == 0  # a plan reads no columns
+    assert "nobody" in str(wrong.exception)  # said before anything is run
     failed = run(data, "--covariates", "nobody", "--method", "ols_on_actions", "--seeds", "1",
                  "--out", str(tmp_path / "out"))  # fmt: skip
     assert failed.exit_code != 0
     assert "nobody" in str(failed.exception or failed.output)
+
+
+def test_more_latents_than_features_are_refused_once(data, tmp_path):
+    for more in (("--dry-run",), ("--out", str(tmp_path / "out"))):
+        result = run(data, "--latent-dim", "3", *more)
+        assert isinstance(result.exception, DataError)
+        assert "at most the 2 feature column(s)" in str(result.exception)
+    with pytest.raises(DataError, match="at most the 2 feature column"):
+        run_suite(own_suite(data, latent_dim=3), tmp_path / "again", workers=1)
+    assert not list(tmp_path.glob("*/cells"))
+
+
+def test_seeds_of_one_table_are_not_added_until_something_is_decided(data, tmp_path):
+    two = ("ols_on_actions", "constant_mean")
+    result = run(data, "--until-decided", *two, "--out", str(tmp_path / "out"))
+    assert isinstance(result.exception, UsageError)
+    assert "split one table" in str(result.exception)
+    assert not (tmp_path / "out").exists()

@@ -224,11 +224,61 @@ def test_errors_are_paired_by_seed(tmp_path):
 
 
 def test_few_seeds_decide_nothing_and_say_so(tmp_path):
-    a = accuracy_run(tmp_path / "a.parquet", {"rep4ex": np.ones(3)})
-    b = accuracy_run(tmp_path / "b.parquet", {"rep4ex": 2 * np.ones(3)})
+    """Errors fell 37-fold: with 3 seeds that is no change that could be told from chance."""
+    a = accuracy_run(tmp_path / "a.parquet", {"rep4ex": 37 * np.ones(3), "pca": np.ones(3)})
+    b = accuracy_run(tmp_path / "b.parquet", {"rep4ex": np.ones(3), "pca": np.ones(3)})
     found = compare_runs(a, b)
     assert not found.regressions
-    assert "3 seeds cannot decide" in next(c for c in found.changes if c.ratio > 1.5).note
+    (open_,) = found.undecidable
+    assert (open_.name, open_.quantity) == ("rep4ex", "nmse_outside")
+    assert math.isnan(open_.low)
+    tests = sum(not math.isnan(change.p) for change in found.changes)
+    assert open_.note.startswith(f"undecidable with 3 seeds and {tests} comparisons; ")
+    needed = int(open_.note.removesuffix(" could decide").split()[-1])
+    # the exact test of as many seeds on one side, by another library
+    least = [stats.wilcoxon(np.arange(1.0, n + 1)).pvalue * tests for n in (needed - 1, needed)]
+    assert least[1] <= 0.05 < least[0]
+    told = CliRunner().invoke(cli, ["compare", str(a), str(b)], env={"COLUMNS": "200"})
+    assert told.exit_code == 3
+    assert f"1 {open_.note}." in told.output
+    assert "1 undecidable" in told.output
+    assert CliRunner().invoke(cli, ["compare", str(a), str(a)]).exit_code == 0  # identical
+
+
+def test_what_is_said_to_decide_does(tmp_path):
+    rng = np.random.default_rng(3)
+
+    def runs(seeds):
+        before = np.exp(rng.normal(size=seeds))
+        a = accuracy_run(tmp_path / "a.parquet", {"rep4ex": 37 * before})
+        return a, accuracy_run(tmp_path / "b.parquet", {"rep4ex": before * rng.uniform(0.9, 1)})
+
+    (open_,) = compare_runs(*runs(3)).undecidable
+    needed = int(open_.note.removesuffix(" could decide").split()[-1])
+    found = compare_runs(*runs(needed))
+    assert [c.verdict for c in found.changes if c.quantity == "nmse_outside"] == ["improvement"]
+    assert found.exit_status == 0
+
+
+@pytest.mark.parametrize("rounds", [3, 5, 11])
+def test_few_rounds_decide_nothing_and_say_so(tmp_path, monkeypatch, rounds):
+    monkeypatch.setitem(kernels_run.__globals__, "ROUNDS", rounds)
+    a = kernels_run(tmp_path / "a.parquet", 0)
+    b = kernels_run(tmp_path / "b.parquet", 1)
+    found = compare_runs(a, b)
+    tests = len(OPS) * len(CONTENDERS)
+    best = stats.mannwhitneyu(np.arange(rounds), np.arange(rounds) + 100.0).pvalue
+    if best * tests > 0.05:
+        assert len(found.undecidable) == tests
+        assert f"undecidable with {rounds} rounds" in found.undecidable[0].note
+        assert found.exit_status == 3
+        needed = int(found.undecidable[0].note.removesuffix(" could decide").split()[-1])
+        p = stats.mannwhitneyu(np.arange(needed), np.arange(needed) + 100.0, method="exact").pvalue
+        assert p * tests <= 0.05
+    else:
+        assert not found.undecidable
+        assert found.exit_status == 0
+    assert all(math.isnan(change.low) == (rounds < 4) for change in found.changes)
 
 
 def test_a_cell_that_fails_now_is_a_regression(tmp_path):

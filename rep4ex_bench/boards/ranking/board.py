@@ -9,10 +9,10 @@ import pandas as pd
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn, further_metrics
 from rep4ex_bench.boards.declared import declarations
+from rep4ex_bench.boards.intervals import median_interval
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
 from rep4ex_bench.boards.ranking.controls import Controlled, controlled
 from rep4ex_bench.boards.ranking.coverage import reasons
-from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
 from rep4ex_bench.records.kinds import failures
@@ -27,13 +27,14 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     those that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
     nmse_inside, affine_r2, affine_r2_do, of every further scalar metric of the records
     (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
-    and _high (bootstrap interval of the median); cost_seconds (median of fit and prediction
-    together), on_front (of nmse_outside against cost_seconds, within the role),
-    breakdown_ols and breakdown_mean (`breakdown.py`). A cell that failed or is missing has no
-    value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A method
-    that does not apply or is not installed has empty fields (NaN), comes last in its role, and
-    `left_out` says why; "" elsewhere. `controls` is the state of the scenario (`controls.py`) and
-    `breaks` says which assumptions it breaks. In an unsolved scenario nobody is on a front.
+    and _high (95 % interval of the median, NaN with fewer than 6 seeds and where seeds split one
+    table), one_table (whether they do); cost_seconds (median of fit and prediction together),
+    on_front (of nmse_outside against cost_seconds, within the role), breakdown_ols and
+    breakdown_mean (`breakdown.py`), each with _low and _high. A cell that failed or is missing has
+    no value; it counts as infinitely bad in nmse_outside and nmse_inside and is not left out. A
+    method that does not apply or is not installed has empty fields (NaN), comes last in its role,
+    and `left_out` says why; "" elsewhere. `controls` is the state of the scenario (`controls.py`)
+    and `breaks` says which assumptions it breaks. In an unsolved scenario nobody is on a front.
     """
     by_scenario = records.groupby("scenario_label", sort=False)
     found, further = scores(records), further_metrics(records)
@@ -51,7 +52,7 @@ def _scenario(
     found: Scores, rows: pd.DataFrame, controls: Controlled, further: list[MetricColumn]
 ) -> pd.DataFrame:
     methods = found.values.columns
-    low, high = median_intervals(found.values.to_numpy().T)
+    intervals = [_interval(found, str(m)) for m in methods]
     bad = rows.loc[failures(rows)]
     table = pd.DataFrame(
         {
@@ -63,8 +64,9 @@ def _scenario(
             METRIC: found.values.median(),
             f"{METRIC}_min": found.values.min(),
             f"{METRIC}_max": found.values.max(),
-            f"{METRIC}_low": low,
-            f"{METRIC}_high": high,
+            f"{METRIC}_low": [low for low, _ in intervals],
+            f"{METRIC}_high": [high for _, high in intervals],
+            "one_table": found.resampled_share is not None,
         },
         index=pd.Index(methods, name="method_label"),
     )
@@ -79,7 +81,7 @@ def _scenario(
     table["cost_seconds"] = whole.groupby(fitted["method_label"]).median()
     table["on_front"] = _fronts(table) & controls.ranks
     table["controls"] = controls.state
-    table = table.join(breakdowns(rows))
+    table = table.join(breakdowns(rows, independent=found.resampled_share is None))
     why = reasons(rows)
     empty = table["cells"] == 0
     table["left_out"] = [why.get(str(method), "") if empty[method] else "" for method in methods]
@@ -88,6 +90,12 @@ def _scenario(
         ["_role", METRIC, "method_label"], na_position="last", kind="stable"
     )
     return order.drop(columns="_role")
+
+
+def _interval(found: Scores, method: str) -> tuple[float, float]:
+    if found.resampled_share is not None:  # splits do not show how tables vary
+        return (math.nan, math.nan)
+    return median_interval(found.values[method].dropna().to_numpy(float))
 
 
 def _medians(rows: pd.DataFrame, metric: str, cells: pd.Series) -> pd.Series:

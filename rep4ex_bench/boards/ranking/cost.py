@@ -30,10 +30,10 @@ def cost_table(records: pd.DataFrame, levels: tuple[float, ...] = LEVELS) -> pd.
     """Return one row per scenario, method and level of nmse_outside.
 
     Columns: scenario_label, method_label, role, level, seeds, reached (seeds), seconds with
-    seconds_low and seconds_high (95 % interval of the median, exact for any distribution from 6
-    seeds on), expected_seconds (infinite where no seed reaches the level), memory_bytes. NaN where
-    nothing was measured. Fits that were done together share their seconds evenly; their memory is
-    that of the whole group.
+    seconds_low and seconds_high (95 % interval of the median, NaN where fewer than 6 seeds
+    reach the level), expected_seconds (infinite where no seed reaches the level), memory_bytes. NaN
+    where nothing was measured. Fits that were done together share their seconds evenly; their
+    memory is that of the whole group.
     """
     rows = []
     for found in scores(records):

@@ -1,7 +1,8 @@
 """Two methods on the same seeds of one scenario.
 
 Wilcoxon's signed-rank test of the logarithm of the ratio of their errors, two-sided, exact where
-it can be; Holm's correction over all pairs of the scenario. Source: Holm (1979).
+it can be; Holm's correction over all pairs of the scenario. Source: Holm (1979). Where seeds split
+one table they are not independent, and the corrected test of `one_table.py` takes its place.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from rep4ex_bench.boards.ranking.intervals import Floats
+from rep4ex_bench.boards.ranking.one_table import corrected_p, smallest_mean
 from rep4ex_bench.boards.ranking.scores import Scores, log_ratio
+from rep4ex_bench.data import FloatArray
 
 ALPHA = 0.05
 _MOST_METHODS = 40
@@ -27,15 +29,16 @@ def compare_pairs(scores: Sequence[Scores]) -> pd.DataFrame:
     """Return one row per scenario and pair of methods of role "method".
 
     Columns: scenario_label, first, second (`first` has the smaller median), seeds, ratio (median
-    over seeds of the error of `second` over that of `first`), p, p_holm, decided, smallest_ratio
-    (the smallest ratio that would have been decided with this scatter over seeds; infinite where
-    the seeds are too few for any). Two methods are compared on the seeds where both have a field
+    over seeds of the error of `second` over that of `first`; geometric mean where seeds split one
+    table), p, p_holm, decided, smallest_ratio (the smallest ratio that would have been decided with
+    this scatter over seeds; infinite where the seeds cannot decide any), one_table (whether the
+    seeds split one table). Two methods are compared on the seeds where both have a field
     that is not empty; where there are none, the pair has no row. Of more than 40 methods, each is
     compared with the best and with the one before it only.
     """
     columns = ["scenario_label", "first", "second", "seeds", "ratio", "p", "p_holm", "decided"]
     rows = [row for one in scores for row in _rows(one)]
-    return pd.DataFrame(rows, columns=[*columns, "smallest_ratio"])
+    return pd.DataFrame(rows, columns=[*columns, "smallest_ratio", "one_table"])
 
 
 def _rows(scores: Scores) -> list[dict[str, object]]:
@@ -50,7 +53,11 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
         return []
     both = [seeds for seeds in both if len(seeds)]
     differences = [log_ratio(seeds.iloc[:, 1], seeds.iloc[:, 0]) for seeds in both]
-    p = signed_rank_ps(differences)
+    share = scores.resampled_share
+    if share is None:
+        p = signed_rank_ps(differences)
+    else:
+        p = [corrected_p(difference, share) for difference in differences]
     adjusted = holm(np.array(p))
     return [
         {
@@ -58,17 +65,18 @@ def _rows(scores: Scores) -> list[dict[str, object]]:
             "first": order[a],
             "second": order[b],
             "seeds": len(difference),
-            "ratio": float(np.exp(np.median(difference))),
+            "ratio": float(np.exp(np.median(difference) if share is None else difference.mean())),
             "p": p[index],
             "p_holm": float(adjusted[index]),
             "decided": bool(adjusted[index] <= ALPHA),
-            "smallest_ratio": smallest_ratio(difference, ALPHA / len(pairs)),
+            "smallest_ratio": smallest_ratio(difference, ALPHA / len(pairs), share),
+            "one_table": share is not None,
         }
         for index, ((a, b), difference) in enumerate(zip(pairs, differences, strict=True))
     ]
 
 
-def holm(p: Floats) -> Floats:
+def holm(p: FloatArray) -> FloatArray:
     """Return p-values (m,) corrected for their number: step-down, family-wise."""
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -77,13 +85,13 @@ def holm(p: Floats) -> Floats:
     return adjusted
 
 
-def signed_rank_p(differences: Floats) -> float:
+def signed_rank_p(differences: FloatArray) -> float:
     """Return the two-sided p-value; seeds without a difference are left out, as Wilcoxon does."""
     kept = differences[differences != 0]
     return float(stats.wilcoxon(kept).pvalue) if len(kept) else 1.0
 
 
-def signed_rank_ps(differences: list[Floats]) -> list[float]:
+def signed_rank_ps(differences: list[FloatArray]) -> list[float]:
     """Return `signed_rank_p` of each; those without zeros and ties are tested in one call.
 
     One call for each number of seeds.
@@ -109,14 +117,18 @@ def seeds_needed(comparisons: int) -> int:
     return math.ceil(1 - math.log2(ALPHA / max(1, comparisons)))
 
 
-def smallest_ratio(differences: Floats, level: float) -> float:
+def smallest_ratio(differences: FloatArray, level: float, share: float | None = None) -> float:
     """Return the smallest ratio of errors that would be decided with this scatter over seeds.
+
+    With a share the seeds split one table. Else:
 
     The scatter is that of the log ratios (seeds,) about their Hodges-Lehmann centre; failures are
     left out of it. The signed-rank statistic counts the Walsh averages on the wrong side of 0, so
     the shift that leaves few enough of them there is one of them.
     """
     finite = differences[np.abs(differences) < _FAILED]
+    if share is not None:
+        return float(np.exp(smallest_mean(finite, share, level)))
     allowed = _most_against(len(finite), level)
     if allowed < 0:
         return math.inf

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rep4ex_bench.boards.ranking.intervals import Floats
+from rep4ex_bench.data import FloatArray
 
 
-def on_front(error: Floats, cost: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def on_front(error: FloatArray, cost: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Say for each method (m,) whether no other is at least as good in both and better in one.
 
     What is not finite in either (a failure, a cost nobody measured) is never on the front.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.records.records import LEFT_OUT
 
 METRIC = "nmse_outside"
@@ -27,12 +28,15 @@ class Scores:
             where it is left out of the run.
         missing: same shape, True where there is no record of the cell at all.
         roles: of each method.
+        resampled_share: of the rows of one table that each seed trains on; None where seeds are
+            independent.
     """
 
     scenario: str
     values: pd.DataFrame
     missing: pd.DataFrame
     roles: dict[str, str]
+    resampled_share: float | None = None
 
     def of_role(self, role: str) -> pd.DataFrame:
         """Return the columns of `values` whose method has that role."""
@@ -53,6 +57,7 @@ def scores(records: pd.DataFrame) -> list[Scores]:
     methods = list(records["method_label"].unique())
     last = records.drop_duplicates("method_label", keep="last")
     roles = dict(zip(last["method_label"].map(str), last["role"].map(str), strict=True))
+    declared = declarations(records)
     found = []
     for label, rows in records.groupby("scenario_label", sort=False):
         seeds = sorted(rows["seed"].unique())
@@ -65,7 +70,8 @@ def scores(records: pd.DataFrame) -> list[Scores]:
         if (left := rows["status"].isin(LEFT_OUT)).any():
             empty = _empty(rows, left).reindex(index=seeds, columns=methods, fill_value=False)
             table = table.mask(empty)
-        found.append(Scores(str(label), table, ~present, roles))
+        share = declared[str(label)].resampled_share
+        found.append(Scores(str(label), table, ~present, roles, share))
     return found
 
 

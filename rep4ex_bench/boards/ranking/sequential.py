@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.boards.ranking.intervals import Floats
 from rep4ex_bench.boards.ranking.pairs import ALPHA
 from rep4ex_bench.boards.ranking.scores import Scores
+from rep4ex_bench.data import FloatArray
 
 _BETS = (np.arange(100) + 0.5) / 50 - 1  # midpoints: symmetric, no bet of all or nothing
 
@@ -43,7 +43,7 @@ class Decision:
     losses: int
 
 
-def wealth(signs: Floats) -> Floats:
+def wealth(signs: FloatArray) -> FloatArray:
     """Return the wealth after each seed, (t,), for signs (t,) in [-1, 1]."""
     growth = np.cumsum(np.log1p(np.outer(signs, _BETS)), axis=0)
     return np.asarray(np.exp(growth).mean(axis=1))

@@ -108,6 +108,8 @@ def _overall_note(found: Overall) -> str:
 
 def _pairs_note(rows: pd.DataFrame) -> str:
     pairs, seeds = len(rows), int(rows["seeds"].max())
+    if rows["one_table"].any():
+        return _one_table_note(rows, pairs, seeds)
     many = f"{seeds} seed{'s' if seeds > 1 else ''}"
     if smallest_p(seeds) * pairs > ALPHA:
         return (
@@ -120,6 +122,21 @@ def _pairs_note(rows: pd.DataFrame) -> str:
     if math.isfinite(ratio):
         text += f"; with their scatter, errors must differ by a factor of about {ratio:.2g}"
     return text
+
+
+def _one_table_note(rows: pd.DataFrame, pairs: int, seeds: int) -> str:
+    ratio = float(rows["smallest_ratio"].median())
+    if math.isinf(ratio):
+        return (
+            f"the seeds split one table, and {seeds} of them, on these shares of its rows, cannot "
+            f"decide any of {pairs} pair{'s' if pairs > 1 else ''} of methods: it takes at least 2 "
+            "seeds that each train on a part of the rows"
+        )
+    return (
+        f"{seeds} splits of one table decide {int(rows['decided'].sum())} of {pairs} pairs of "
+        f"methods (t-test corrected for shared rows, Holm, {ALPHA:.0%}); errors must differ by a "
+        f"factor of about {ratio:.2g}: more rows lower that, more seeds hardly do"
+    )
 
 
 def _listed(labels: list[str]) -> str:

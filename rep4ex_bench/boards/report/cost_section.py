@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.intervals import interval_text
+from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.ranking.board import ROLE_ORDER
 from rep4ex_bench.boards.ranking.cost import LEVELS, cost_table
 from rep4ex_bench.boards.report.appearance import Appearance
@@ -84,5 +85,5 @@ def _level(entry: dict[Any, Any]) -> Level:
         return Level(Cell(NEVER, ""), share)
     if math.isnan(expected):
         return Level(Cell(shown(expected), ""), share)
-    interval = spread(entry["seconds_low"], entry["seconds_high"])
-    return Level(Cell(f"{shown(expected)} s", repr(expected)), f"{share}; {interval}")
+    interval = interval_text(entry["seconds_low"], entry["seconds_high"], entry["reached"])
+    return Level(Cell(f"{shown(expected)} s", repr(expected)), f"{share}; 95 %: {interval}")

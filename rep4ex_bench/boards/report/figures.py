@@ -1,6 +1,6 @@
 """The numbers that the figures are drawn from, as plain lists for JSON.
 
-    distance   median and extremes over seeds of nmse_by_distance, per method
+    distance   median and extremes over seeds of nmse_by_distance, per method (`distances.py`)
     path       truth and predictions along the path of actions, per seed
     code       affine R^2 against nMSE outside, one point per cell
     cost       nMSE outside against CPU seconds, one point per cell
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rep4ex_bench.boards.distances import error_curves
 from rep4ex_bench.boards.numbers import log_range, plain, shown
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.sweeps import sweeps
@@ -47,11 +48,9 @@ class Figures:
         self._order = {label: index for index, label in enumerate(looks)}
         self._sweeps = sweeps(records, self._order)
         self._scenarios = [str(label) for label in records["scenario_label"].unique()]
-        # of all columns a copy would be as large as the records
-        curves = (records["metric"] == "nmse_by_distance") & (records["status"] == "ok")
-        distances = records.loc[curves, ["scenario_label", "method_label", "at", "value"]]
+        curves = records[records["metric"] == "nmse_by_distance"]
         self._distances = {
-            label: _distance(distances[distances["scenario_label"] == label], self._order)
+            label: _distance(error_curves(curves[curves["scenario_label"] == label]), self._order)
             for label in self._scenarios
         }
         self._cells = _cells(records)
@@ -78,7 +77,7 @@ class Figures:
                     "path": paths.get(label, []),
                     "code": {**_points("r2", own, self._order), "left_out": left_out},
                     "cost": {
-                        **_points("seconds", own, self._order),
+                        **_points("seconds", own, self._order, with_all=True),
                         "seconds": _ends(own["seconds"]),
                         "left_out": left_out,
                     },
@@ -215,10 +214,20 @@ def _extreme(values: list[float]) -> str:
     return f"up to {shown(max(finite, key=abs))}"
 
 
-def _points(name: str, cells: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
-    """Return points of nMSE outside against another value of each cell."""
+def _points(
+    name: str, cells: pd.DataFrame, order: dict[str, int], with_all: bool = False
+) -> dict[str, Any]:
+    """Return points of nMSE outside against another value of each cell.
+
+    Args:
+        name: of the other value.
+        cells: as of `_cells`.
+        order: index of every method label.
+        with_all: whether the axis of errors is to hold all of them, however large.
+    """
     finite = cells[np.isfinite(cells[name]) & np.isfinite(cells["nmse"])]
-    low, high = log_range(finite["nmse"])
+    limits = {"floor": 0.0, "headroom": math.inf} if with_all else {}
+    low, high = log_range(finite["nmse"], **limits)
     columns = (finite[column] for column in ("method_label", "seed", name, "nmse"))
     points, beyond = [], []
     for label, seed, value, nmse in zip(*columns, strict=True):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.intervals import interval_text
+from rep4ex_bench.boards.numbers import shown
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
         Reach(
             scenario=str(row["scenario_label"]),
             method=str(row["method_label"]),
-            interval=spread(row["nmse_outside_low"], row["nmse_outside_high"]),
-            ols=reach(row["breakdown_ols"]),
-            mean=reach(row["breakdown_mean"]),
+            interval=error_interval(row),
+            ols=_reach_text(row, "breakdown_ols"),
+            mean=_reach_text(row, "breakdown_mean"),
             cost=shown(row["cost_seconds"]),
             on_front=bool(row["on_front"]),
         )
@@ -42,5 +45,25 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
 
 
 def reach(distance: float) -> str:
-    """Return a distance to breakdown; "all" where the method wins at the largest distance."""
+    """Return a distance to breakdown; "all" where the method wins at every distance."""
     return "all" if math.isinf(distance) else shown(distance)
+
+
+def error_interval(row: Mapping[Any, Any] | pd.Series) -> str:
+    """Return the interval of nmse_outside of a row of a board, or why there is none."""
+    low, high, cells = row["nmse_outside_low"], row["nmse_outside_high"], row["cells"]
+    if row["one_table"] and math.isnan(low):
+        return "none: one table" if cells else ""
+    return interval_text(low, high, cells)
+
+
+def _reach_text(row: dict[Hashable, Any], name: str) -> str:
+    """Return a distance to breakdown with its interval, an en dash where there is none."""
+    middle, low, high = (float(row[name + end]) for end in ("", "_low", "_high"))
+    if math.isnan(middle):
+        return shown(middle)
+    if row["one_table"]:
+        return reach(middle)
+    if math.isnan(low):
+        return f"{reach(middle)} ({interval_text(low, high, row['cells'])})"
+    return f"{reach(middle)} ({reach(low)} to {reach(high)})"

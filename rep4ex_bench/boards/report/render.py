@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from rep4ex_bench.boards.diagnostics import diagnostic_tables
+from rep4ex_bench.boards.distances import MOST_DISTANCES
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places, rank
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
+from rep4ex_bench.boards.report.checks_section import DataCheck, by_scenario
 from rep4ex_bench.boards.report.claims import claims
 from rep4ex_bench.boards.report.cost_section import cost_boards, level_titles
 from rep4ex_bench.boards.report.embedding import embedded_json
@@ -26,7 +29,11 @@ _SIZES = (40_000, 10_000, 2_000, 0)
 
 
 def render_report(
-    records: pd.DataFrame, predictions: pd.DataFrame, title: str, description: str = ""
+    records: pd.DataFrame,
+    predictions: pd.DataFrame,
+    title: str,
+    description: str = "",
+    checks: Sequence[DataCheck] = (),
 ) -> str:
     """Return the report as one HTML file that loads nothing and works without a network.
 
@@ -35,12 +42,14 @@ def render_report(
         predictions: as `predictions.read_path_predictions` returns them; joined by cell_key.
         title: of the suite.
         description: one or two sentences under the title.
+        checks: what the data of its scenarios bear out, where they are a user's.
 
     To stay under `SIZE_LIMIT` bytes, seeds are left out of the figures that show single cells, and
     the page says so. Only leaderboards of many hundreds of rows are larger by themselves.
     """
     looks = appearances(records)
     context = _context(records, looks, title, description)
+    context["checks"] = by_scenario(checks)
     figures = Figures(records, predictions, looks)
     page = ""
     for size in _SIZES:
@@ -59,13 +68,14 @@ def write_report(
     predictions: pd.DataFrame,
     title: str,
     description: str = "",
+    checks: Sequence[DataCheck] = (),
 ) -> None:
     """Write the report atomically; arguments as of `render_report`.
 
     Raises:
         OutputWriteError: the disk is full or the folder cannot be written.
     """
-    page = render_report(records, predictions, title, description)
+    page = render_report(records, predictions, title, description, checks)
     # a label may hold half a surrogate pair, which UTF-8 cannot; it is shown as "?"
     write_bytes(page.encode(errors="replace"), path)
 
@@ -97,6 +107,7 @@ def _context(
         "parameters": tables.parameters(records),
         "data_hashes": hashes,
         "data_hashes_left_out": hashes_left_out,
+        "most_distances": MOST_DISTANCES,
         "strip_width": WIDTH,
         "strip_height": HEIGHT,
     }

@@ -53,7 +53,7 @@ class Board:
 
     `metrics` are the columns beside those that every board has. `controls` is the state of its
     controls; where it is "unsolved" no row has a rank. `breaks` says which assumptions the scenario
-    breaks.
+    breaks, `one_table` whether its seeds split one table.
     """
 
     scenario: str
@@ -64,6 +64,7 @@ class Board:
     groups: list[tuple[str, list[Row]]]
     controls: str
     breaks: str
+    one_table: bool
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _board(
         groups=list(groups.items()),
         controls=controls,
         breaks=str(table["breaks"].iloc[0]),
+        one_table=bool(table["one_table"].iloc[0]),
     )
 
 

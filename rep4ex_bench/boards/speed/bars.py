@@ -21,20 +21,20 @@ class Bar:
 
     Attributes:
         left, right: ends of the bar; one of them is at a speed-up of 1.
-        low, high: ends of the interval.
+        reach: ends of the interval; None where there is none.
     """
 
     left: float
     right: float
-    low: float
-    high: float
+    reach: tuple[float, float] | None
 
 
 class BarAxis:
-    """The axis that all rows of a workload share; it holds every interval and 1."""
+    """The axis that all rows of a workload share; it holds every bar, every interval and 1."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        ends = [1.0, *rows["speedup_low"].dropna(), *rows["speedup_high"].dropna()]
+        columns = ("speedup", "speedup_low", "speedup_high")
+        ends = [1.0, *(value for column in columns for value in rows[column].dropna())]
         self.low, self.high = float(min(ends)), float(max(*ends, 1.01))
         self.one = self.position(1.0)
 
@@ -49,4 +49,5 @@ class BarAxis:
             return None
         end = self.position(speedup)
         left, right = min(end, self.one), max(end, self.one)
-        return Bar(left, right, self.position(low), self.position(high))
+        known = math.isfinite(low) and math.isfinite(high)
+        return Bar(left, right, (self.position(low), self.position(high)) if known else None)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import iqr, kruskal, norm
 
-from rep4ex_bench.boards.intervals import LEVEL, median_interval
+from rep4ex_bench.boards.intervals import LEVEL, median_range
 from rep4ex_bench.boards.speed.workloads import DRIFT_REFERENCE, paired
 from rep4ex_bench.data import FloatArray
 
@@ -92,7 +92,7 @@ def resolution(rounds: dict[str, pd.Series], drift: Drift | None) -> float:
     """
     widths = []
     for a, b in itertools.combinations(rounds.values(), 2):
-        low, high = median_interval(np.log(paired(a, b)))
+        low, high = median_range(np.log(paired(a, b)))
         widths.append((high - low) / 2)
     known = [float(np.median(widths))] if widths else []
     if drift is not None and math.isfinite(drift.noise) and rounds:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.intervals import interval_text
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
@@ -146,13 +147,15 @@ def _ops(summary: SpeedSummary, looks: dict[str, Appearance]) -> list[tuple[str,
     """Return the boards of every op, in the order of the records."""
     found: dict[str, list[Board]] = {}
     for workload, rows in summary.boards:
-        found.setdefault(workload.op, []).append(_board(workload, rows, looks))
+        found.setdefault(workload.op, []).append(_board(workload, rows, looks, summary.reference))
     return list(found.items())
 
 
-def _board(workload: Workload, rows: pd.DataFrame, looks: dict[str, Appearance]) -> Board:
+def _board(
+    workload: Workload, rows: pd.DataFrame, looks: dict[str, Appearance], reference: str
+) -> Board:
     axis = BarAxis(rows)
-    made = [_row(row, looks[row["contender"]], axis) for row in rows.to_dict("records")]
+    made = [_row(row, looks[row["contender"]], axis, reference) for row in rows.to_dict("records")]
     counts = sorted({int(count) for count in rows.loc[rows["state"] == "ok", "rounds"]})
     first = rows.iloc[0]
     return Board(
@@ -166,9 +169,10 @@ def _board(workload: Workload, rows: pd.DataFrame, looks: dict[str, Appearance])
     )
 
 
-def _row(row: dict[Any, Any], looks: Appearance, axis: BarAxis) -> Row:
+def _row(row: dict[Any, Any], looks: Appearance, axis: BarAxis, reference: str) -> Row:
     interval = (row["speedup_low"], row["speedup_high"])
-    told = "" if interval == (1.0, 1.0) else spread(*interval)  # the reference itself
+    itself = row["contender"] == reference or math.isnan(row["speedup"])
+    told = "" if itself else interval_text(*interval, row["rounds"], "rounds")
     return Row(
         looks=looks,
         state=row["state"],

@@ -7,20 +7,20 @@ import math
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.boards.intervals import median_interval
+from rep4ex_bench.boards.intervals import median_range
 from rep4ex_bench.boards.speed.workloads import paired
 
 
 def tells_apart(slow: pd.Series, fast: pd.Series, resolution: float) -> bool:
     """Say whether `slow` took longer than `fast`, beyond what the run can resolve.
 
-    The interval of the median ratio by round must lie above 1 as a whole, and the median ratio must
-    be at least the resolution.
+    The interval of the median ratio by round must lie above 1 as a whole, with fewer rounds than an
+    interval needs every round; and the median ratio must be at least the resolution.
     """
     ratio = paired(slow, fast)
     if len(ratio) < 2:
         return False
-    low, _ = median_interval(ratio)
+    low, _ = median_range(ratio)
     least = resolution if math.isfinite(resolution) else 1.0
     return low > 1 and float(np.median(ratio)) >= least
 

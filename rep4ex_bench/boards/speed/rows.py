@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.boards.intervals import median_interval
+from rep4ex_bench.boards.intervals import median_interval, median_range
 from rep4ex_bench.boards.speed.noise import Drift, resolution
 from rep4ex_bench.boards.speed.ranks import ranks
 from rep4ex_bench.boards.speed.workloads import (
@@ -106,6 +106,7 @@ def _times(
     ratio = np.array([]) if own is None or base is None else paired(base, own)
     speedup = float(np.median(ratio)) if len(ratio) else math.nan
     low, high = median_interval(ratio)
+    lowest, highest = median_range(ratio)
     apart = abs(math.log(speedup)) >= math.log(smallest if math.isfinite(smallest) else 1.0)
     quantiles = np.quantile(seconds, [0.2, 0.8]) if len(seconds) else [math.nan, math.nan]
     return {
@@ -116,7 +117,7 @@ def _times(
         "speedup": speedup,
         "speedup_low": low,
         "speedup_high": high,
-        "resolved": bool(apart and (low > 1 or high < 1)),
+        "resolved": bool(apart and (lowest > 1 or highest < 1)),
     }
 
 

@@ -93,10 +93,10 @@ def speed_table(records: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFra
     "skipped", "missing"), message, rank (1 plus the number of contenders that are certainly faster,
     NaN unless ok), shared (the rank), rounds, seconds (median of the clock), seconds_low and
     seconds_high (20 % and 80 % quantiles), wall_seconds (median), speedup with speedup_low and
-    speedup_high (95 %), resolved (the speed-up differs from 1 by more than the resolution),
-    resolution (smallest ratio that the workload can resolve), floor_seconds, over_floor,
-    ns_per_pair, peak_extra_bytes, value_error, gradient_error, first_call_seconds. What does not
-    exist is NaN. A contender of the run without records in a workload is "missing" there.
+    speedup_high (95 %, NaN with fewer than 6 rounds), resolved (the speed-up differs from 1 by more
+    than the resolution), resolution (smallest ratio that the workload can resolve), floor_seconds,
+    over_floor, ns_per_pair, peak_extra_bytes, value_error, gradient_error, first_call_seconds. What
+    does not exist is NaN. A contender of the run without records in a workload is "missing" there.
 
     Args:
         records: of a run of kernel measurements.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rep4ex_bench.boards.numbers import shown, spread
+from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places
 from rep4ex_bench.boards.report.appearance import appearances
 from rep4ex_bench.boards.report.embedding import embedded_json
 from rep4ex_bench.boards.report.page import page_context, template
-from rep4ex_bench.boards.report.ranking_section import reaches
+from rep4ex_bench.boards.report.ranking_section import error_interval, reaches
 from rep4ex_bench.boards.report.strips import HEIGHT, WIDTH
 from rep4ex_bench.boards.report.tables import boards
 from rep4ex_bench.leaderboard.site.entries import Entry
@@ -150,7 +150,7 @@ def _render(
         "root": root,
         "data": embedded_json(data or {}),
         "shown": shown,
-        "spread": spread,
+        "error_interval": error_interval,
         **content,
     }
     return template(name).render(context)

@@ -1,5 +1,6 @@
 """The table of all results as data that a browser draws: small, and no HTML in it.
 
+    fewest   seeds that an interval needs
     rows     [suite, scenario, entry, role, nmse_outside, low, high, cost_seconds, cells_ok, cells,
               why], the first three as places in the lists beside them; why the fields are empty,
               "" where they are not; then the metrics of all rounds, in the order of `metrics`
@@ -13,6 +14,7 @@ import math
 from typing import Any
 
 from rep4ex_bench.boards.columns import MetricColumn
+from rep4ex_bench.boards.intervals import FEWEST
 from rep4ex_bench.leaderboard.site.entries import Entry
 from rep4ex_bench.leaderboard.site.links import Link, entry_link, scenario_link
 from rep4ex_bench.leaderboard.site.rounds import Round
@@ -55,6 +57,7 @@ def results_data(found: list[tuple[Round, dict[str, Entry]]]) -> dict[str, Any]:
         "scenarios": scenarios,
         "entries": entries_,
         "metrics": [column.metric for column in metrics],
+        "fewest": FEWEST,
         "rows": rows,
     }
 

@@ -2,7 +2,7 @@
 
 Rows of equal actions are a group. Where actions hardly repeat, rows of near actions are (k-means),
 the group stands at its mean action, and what the outcome bends within a group is a bias of its
-truth that no standard error shows.
+truth that no standard error shows: it is estimated by a quadratic surface through all rows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.preprocessing import PolynomialFeatures
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
@@ -30,6 +31,8 @@ class ObservedTruth:
         standard_errors: shape (g,), of the means.
         rows: shape (g,), how many each is the mean of.
         exact: whether all rows of a group have equal actions.
+        biases: shape (g,), estimates of what the means are off by since actions differ within a
+            group; 0 where they do not.
     """
 
     actions: FloatArray
@@ -37,6 +40,7 @@ class ObservedTruth:
     standard_errors: FloatArray
     rows: np.ndarray[tuple[int], np.dtype[np.int64]]
     exact: bool
+    biases: FloatArray
 
 
 def observed_truth(actions: FloatArray, outcome: FloatArray) -> ObservedTruth:
@@ -64,4 +68,23 @@ def observed_truth(actions: FloatArray, outcome: FloatArray) -> ObservedTruth:
     pooled = squares.sum() / max(len(outcome) - len(rows), 1)
     variance = np.where(rows > 1, squares / np.maximum(rows - 1, 1), pooled)
     places = np.column_stack([np.bincount(group, column) / rows for column in actions.T])
-    return ObservedTruth(places, means, np.sqrt(variance / rows), rows, exact)
+    biases = _biases(actions, outcome, group, places)
+    return ObservedTruth(places, means, np.sqrt(variance / rows), rows, exact, biases)
+
+
+def _biases(
+    actions: FloatArray,
+    outcome: FloatArray,
+    group: np.ndarray[tuple[int], np.dtype[np.int64]],
+    places: FloatArray,
+) -> FloatArray:
+    """Return the mean of a fitted quadratic over each group less its value at the mean action."""
+    scale = np.where(actions.std(axis=0) > 0, actions.std(axis=0), 1.0)
+    centre = actions.mean(axis=0)
+
+    def basis(at: FloatArray) -> FloatArray:
+        return np.asarray(PolynomialFeatures(2).fit_transform((at - centre) / scale))
+
+    surface = np.linalg.lstsq(basis(actions), outcome, rcond=None)[0]
+    inside = np.bincount(group, basis(actions) @ surface) / np.bincount(group)
+    return np.asarray(inside - basis(places) @ surface)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rep4ex_bench.boards.intervals import median_interval
 from rep4ex_bench.boards.ranking import gaps, leaderboard, rank
-from rep4ex_bench.boards.ranking.breakdown import breakdowns, median_curves
+from rep4ex_bench.boards.ranking.breakdown import breakdowns, seed_curves
 from rep4ex_bench.boards.ranking.cost import cost_table
-from rep4ex_bench.boards.ranking.intervals import median_intervals
 from rep4ex_bench.boards.ranking.scores import scores
 from rep4ex_bench.boards.ranking.sequential import decide
 
@@ -126,23 +126,21 @@ def test_breakdown_counts_a_failed_seed_and_not_an_empty_one(make_row):
     empty = [make_row("x", "m", 1, "", math.nan, status="unavailable", error="gone")]
     failed = [make_row("x", "m", 1, "", math.nan, status="failed")]
     with_empty, with_failed = (pd.DataFrame([*rows, *more]) for more in (empty, failed))
-    assert median_curves(with_empty)["m"].tolist() == [0.1, 0.2]
-    assert np.isinf(median_curves(with_failed)["m"]).all()
+    assert seed_curves(with_empty)["m"].to_numpy().tolist() == [[0.1], [0.2]]
+    assert np.isinf(seed_curves(with_failed)["m"][1]).all()
+    assert breakdowns(with_failed).loc["m", "breakdown_ols"] == 1.0  # of 1 and infinity
     assert breakdowns(with_empty).loc["m", "breakdown_ols"] == math.inf
 
 
-def test_intervals_of_full_rows_do_not_depend_on_rows_with_gaps():
-    rng = np.random.default_rng(0)
-    values = rng.lognormal(size=(3, 8))
-    low, high = median_intervals(values)
-    gappy = np.vstack([values, np.full(8, np.nan), [*values[0, :6], np.nan, np.nan]])
-    more_low, more_high = median_intervals(gappy)
-    np.testing.assert_array_equal(more_low[:3], low)
-    np.testing.assert_array_equal(more_high[:3], high)
-    assert np.isnan(more_low[3])
-    assert np.isnan(more_high[3])
-    alone = median_intervals(values[:1, :6])
-    assert (more_low[4], more_high[4]) == (alone[0][0], alone[1][0])
+def test_an_interval_is_over_the_seeds_that_are_not_left_out(make_records):
+    values = np.random.default_rng(0).lognormal(size=8).tolist()
+    errors = {"a": values, "b": [*values[:6], "left out", "left out"], "c": ["left out"] * 8}
+    board = leaderboard(make_records({"x": errors})).set_index("method_label")
+    ends = board[["nmse_outside_low", "nmse_outside_high"]].to_numpy()
+    order = list(board.index)
+    assert ends[order.index("a")].tolist() == list(median_interval(np.array(values)))
+    assert ends[order.index("b")].tolist() == [min(values[:6]), max(values[:6])]
+    assert np.isnan(ends[order.index("c")]).all()
 
 
 def test_a_sequential_decision_looks_where_both_apply(make_records):

@@ -4,13 +4,16 @@ import math
 from itertools import combinations, product
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.stats.libqsturng import qsturng
 from statsmodels.stats.multitest import multipletests
 
-from rep4ex_bench.boards.ranking.breakdown import crossing
-from rep4ex_bench.boards.ranking.intervals import median_intervals
+from rep4ex_bench.boards.distances import joined
+from rep4ex_bench.boards.intervals import median_interval
+from rep4ex_bench.boards.ranking import leaderboard
+from rep4ex_bench.boards.ranking.breakdown import breakdowns, first_stop
 from rep4ex_bench.boards.ranking.overall import critical_difference, overall
 from rep4ex_bench.boards.ranking.pairs import (
     compare_pairs,
@@ -23,6 +26,7 @@ from rep4ex_bench.boards.ranking.pairs import (
 )
 from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import scores
+from rep4ex_bench.boards.report.ranking_section import reaches
 
 
 def test_critical_difference_is_the_other_librarys_and_the_published_one():
@@ -88,25 +92,24 @@ def test_holm_is_the_closed_test_of_all_intersections(make_records):
     assert 0 < pairs["decided"].sum() < 3
 
 
-def test_the_interval_of_the_median_is_the_exact_bootstrap():
-    """P(median* <= x_(k)) = P(Binomial(n, k / n) > n / 2) for odd n (Efron 1979)."""
-    rng = np.random.default_rng(4)
-    values = np.sort(rng.lognormal(size=(1, 21)))
-    low, high = median_intervals(values)
-    cumulative = stats.binom.sf(10, 21, np.arange(1, 22) / 21)
-    exact = [int(np.argmax(cumulative >= share)) for share in (0.025, 0.975)]
-    found = [int(np.flatnonzero(values[0] == end[0])[0]) for end in (low, high)]
-    assert np.abs(np.array(found) - exact).max() <= 1
-    again = median_intervals(values)
-    assert again[0] == low
-    assert again[1] == high
-
-
 def test_intervals_with_failures_reach_to_infinity():
-    low, high = median_intervals(np.array([[1.0, 2, 3, np.inf, np.inf], [1, 1, 1, 1, 1.0]]))
-    assert np.isfinite(low).all()
-    assert high.tolist() == [math.inf, 1.0]
-    assert np.isnan(median_intervals(np.ones((2, 1)))[0]).all()
+    assert median_interval(np.array([1.0, 2, 3, 4, np.inf, np.inf])) == (1.0, math.inf)
+    assert median_interval(np.full(6, np.inf)) == (math.inf, math.inf)
+
+
+def test_a_board_of_too_few_seeds_has_no_interval(make_records):
+    rng = np.random.default_rng(4)
+    for seeds in (1, 3, 5, 6, 12):
+        values = rng.lognormal(size=seeds)
+        (row,) = leaderboard(make_records({"s": {"a": values.tolist()}})).to_dict("records")
+        ends = (row["nmse_outside_low"], row["nmse_outside_high"])
+        (shown,) = reaches(leaderboard(make_records({"s": {"a": values.tolist()}})))
+        if seeds < 6:
+            assert np.isnan(ends).all()
+            assert shown.interval == "needs 6 seeds"
+        else:
+            assert ends == median_interval(values)
+            assert " to " in shown.interval
 
 
 def test_the_smallest_ratio_is_the_first_shift_that_is_decided():
@@ -141,14 +144,49 @@ def test_the_front_is_what_brute_force_finds():
     assert any(expected)
 
 
-def test_breakdown_is_where_the_curves_cross_for_good():
+def test_breakdown_is_the_first_distance_at_which_a_method_stops_to_win():
     distance = np.array([0.5, 1.0, 2.0, 3.0])
     line = np.ones(4)
-    assert crossing(distance, np.array([9.0, 0.5, 0.5, 2.5]), line) == pytest.approx(2.25)
-    assert crossing(distance, np.array([0.0, 2.0, 0.5, 0.9]), line) == math.inf
-    assert crossing(distance, np.array([0.0, 1.0, 1.0, 1.0]), line) == 1.0
-    assert crossing(distance, np.array([0.0, 0.5, 0.9, np.inf]), line) == 2.0
-    assert crossing(distance, np.full(4, np.inf), np.full(4, np.inf)) == 1.0
+    assert first_stop(distance, np.array([9.0, 0.5, 0.5, 2.5]), line) == pytest.approx(2.25)
+    assert first_stop(distance, np.array([9.0, 0.5, 1.5, 0.1]), line) == pytest.approx(1.5)
+    assert first_stop(distance, np.array([0.0, 2.0, 0.5, 0.9]), line) == 1.0
+    assert first_stop(distance, np.array([9.0, 0.9, 0.5, 0.9]), line) == math.inf
+    assert first_stop(distance, np.array([0.0, 1.0, 1.0, 1.0]), line) == 1.0
+    assert first_stop(distance, np.array([0.0, 0.5, 0.9, np.inf]), line) == 2.0
+    assert first_stop(distance, np.full(4, np.inf), np.full(4, np.inf)) == 1.0
+    assert math.isnan(first_stop(distance[:1], line[:1], line[:1]))
+
+
+def test_breakdown_has_the_interval_of_its_median_over_seeds(make_row):
+    """Seed s stops to win at its planted distance: there its straight curve crosses 1."""
+    rng = np.random.default_rng(11)
+    planted = rng.uniform(1.2, 3.8, 9)
+    rows = []
+    for seed, stop in enumerate(planted):
+        for at in (0.5, 1.0, 4.0):
+            rows.append(make_row("x", "m", seed, "nmse_by_distance", 1 + (at - stop) / 10, at))
+            rows.append(make_row("x", "ols_on_actions", seed, "nmse_by_distance", 1.0, at))
+    few, many = (
+        breakdowns(pd.DataFrame([row for row in rows if row["seed"] < seeds])).loc["m"]
+        for seeds in (5, 9)
+    )
+    ordered = np.sort(planted)
+    columns = ["breakdown_ols", "breakdown_ols_low", "breakdown_ols_high"]
+    # of 9 values the 2nd and the 8th: P(Binomial(9, 1/2) <= 1) = 10 / 512
+    assert many[columns].to_numpy(float) == pytest.approx([ordered[4], ordered[1], ordered[7]])
+    assert few["breakdown_ols"] == pytest.approx(np.median(planted[:5]))
+    assert np.isnan(few[columns[1:]].to_numpy(float)).all()
+
+
+def test_many_distances_are_joined_and_none_across_the_edge():
+    rng = np.random.default_rng(12)
+    distances = np.concatenate([rng.uniform(0, 1, 60), rng.uniform(1.01, 3, 90), [1.0]])
+    middles = joined(distances)
+    assert len(np.unique(middles)) <= 20
+    assert ((middles > 1) == (distances > 1)).all()
+    for middle in np.unique(middles):
+        assert middle == pytest.approx(distances[middles == middle].mean())
+    assert np.abs(middles - distances).max() <= max(1 / 5, 2 / 15)
 
 
 @pytest.mark.parametrize("seeds", [1, 4, 12, 20])

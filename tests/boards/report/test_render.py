@@ -262,3 +262,22 @@ def test_json_in_a_page():
 def test_scripts_that_would_not_survive_a_page_are_refused(source):
     with pytest.raises(ValueError, match="inline script"):
         script_hash(source)
+
+
+def test_the_cost_figure_holds_every_error_and_many_distances_are_joined(run):
+    data = data_of(render_report(run.records, run.predictions, "t"))
+    for scenario in data["scenarios"]:
+        low, high = scenario["cost"]["range"]
+        errors = [point["nmse"] for point in scenario["cost"]["points"]]
+        assert low <= min(errors) <= max(errors) <= high
+        assert scenario["cost"]["beyond"] == []
+    curve = run.records["metric"] == "nmse_by_distance"
+    many = run.records.copy()
+    many.loc[curve, "at"] += np.random.default_rng(0).uniform(0.001, 0.2, curve.sum())
+    joined = data_of(render_report(many, run.predictions, "t"))["scenarios"][0]["distance"]
+    before = data["scenarios"][0]["distance"]
+    for fewer, exact in zip(joined["curves"], before["curves"], strict=True):
+        assert len(fewer["at"]) <= 20
+        assert fewer["at"] == sorted(fewer["at"])
+        assert min(exact["low"]) <= min(fewer["low"])
+        assert max(fewer["high"]) <= max(exact["high"])

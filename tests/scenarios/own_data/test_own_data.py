@@ -1,5 +1,7 @@
 """Own data: the same from every format, a truth that is one, rows that are never trained on."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,6 +166,49 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
     assert found["as many actions as latents"].verdict == "doubtful"
 
 
+def test_a_feature_that_is_the_outcome_in_other_units_is_in_doubt(tmp_path):
+    path = tmp_path / "leak.parquet"
+    frame().assign(x_1=lambda d: 3 - 2 * d["y"]).to_parquet(path)
+    found = {check.assumption: check for check in check_data(scenario(path))}
+    assert found["outcome"].verdict == "doubtful"
+    assert "x_1 is the outcome" in found["outcome"].finding
+    frame().to_parquet(path)
+    found = {check.assumption: check for check in check_data(scenario(path))}
+    assert found["outcome"].verdict == "seen"
+
+
+def test_the_floor_counts_what_bends_inside_groups_of_rows():
+    """Of a parabola c a^2 a group mean is off by c times the variance of its actions."""
+    rng = np.random.default_rng(3)
+    actions = rng.uniform(-2, 2, (600, 1))
+    outcome = 5 * actions[:, 0] ** 2 + 0.01 * rng.normal(size=600)
+    truth = observed_truth(actions, outcome)
+    off = truth.means - 5 * truth.actions[:, 0] ** 2
+    assert not truth.exact
+    np.testing.assert_allclose(truth.biases, off, atol=0.01)
+    assert off.min() > 0
+    repeated = observed_truth(actions.round(), outcome)
+    assert repeated.exact
+    np.testing.assert_allclose(repeated.biases, 0, atol=1e-12)
+
+
+def test_the_floor_is_at_least_what_a_perfect_prediction_scores(tmp_path):
+    rng = np.random.default_rng(4)
+    data = frame(n=900, continuous=True)
+    data["y"] = 5 * data["a_0"] ** 2 + 0.1 * rng.normal(size=900)
+    path = tmp_path / "bent.parquet"
+    data.to_parquet(path)
+    one = scenario(path)
+    seen = one.observations()
+    outside = seen.distance > 1
+    perfect = 5 * seen.truth.actions[outside, 0] ** 2
+    scored = np.mean((perfect - seen.truth.means[outside]) ** 2) / seen.truth.means[outside].var()
+    check = next(check for check in check_data(one) if check.assumption == "truth")
+    floor, bias = re.search(r"of about (\S+), (\S+) of it since", check.finding).groups()
+    assert float(floor) >= scored
+    assert 0.5 * scored <= float(bias) <= float(floor)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -175,6 +220,12 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
         (lambda d: d.assign(a_0="high"), "'a_0' .actions. must be numeric.*'high'"),
         (lambda d: d.iloc[:0], "has no rows"),
         (lambda d: d.assign(a_0=0.5), "names 0 of 1500 rows.*a_0 0.5 to 0.5"),
+        (lambda d: d.assign(y=2.5), "outcome 'y' is 2.5 in every row"),
+        (lambda d: d.assign(x_2=d["y"]), "'x_2' .features. equals the outcome 'y'"),
+        (
+            lambda d: d.assign(y=np.where(d["a_0"].abs() > 1, 1.0, d["y"])),
+            "mean outcome is 1 at all 36 held-out actions",
+        ),
     ],
 )
 def test_bad_data_are_named(tmp_path, change, message):
@@ -197,6 +248,7 @@ def test_bad_data_are_named(tmp_path, change, message):
         ({"inside_share": 0.9}, ParameterError, "inside_share"),
         ({"latent_dim": 0}, ParameterError, "latent_dim"),
         ({"actions": " , "}, DataError, "must name at least one column"),
+        ({"latent_dim": 5}, DataError, "at most the 4 feature column.s.*got 5"),
     ],
 )
 def test_bad_parameters_are_named(parquet, parameters, error, message):

@@ -22,6 +22,11 @@ function shownNumber(value) {
   return value.toPrecision(3).replace("-", "−");
 }
 
+function shownInterval(row) {
+  if (row[5] !== null) return `${shownNumber(row[5])} to ${shownNumber(row[6])}`;
+  return row[9] ? `needs ${results.fewest} seeds` : "–";
+}
+
 // What a column holds: how it is shown, and what it is sorted and filtered by.
 const text = (of) => ({type: "string", data: (row, kind) => of(row, kind === "display")});
 const number = (of, show) => ({
@@ -36,7 +41,7 @@ const columns = [
   text((row, display) => (display ? anchor(results.entries[row[2]]) : results.entries[row[2]][0])),
   text((row, display) => (display ? badge(row[3]) : row[3])),
   number((row) => row[4], (row) => `<b>${shownNumber(row[4])}</b>`),
-  number((row) => row[5], (row) => `${shownNumber(row[5])} to ${shownNumber(row[6])}`),
+  number((row) => row[5], shownInterval),
   ...results.metrics.map((_, place) => value(11 + place)),
   value(7),
   // an empty field says why it is empty
