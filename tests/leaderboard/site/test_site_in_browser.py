@@ -29,6 +29,9 @@ def entries_shown(page):
 def test_results_sort_and_filter(open_file, site):
     page = open_file(site / "index.html", "#all-results tbody tr td")
     assert sorted(entries_shown(page)) == ["ols-on-actions", "pca"]
+    # the round has fewer seeds than an interval needs, and the table says so
+    intervals = page.locator("#all-results tbody tr td:nth-child(6)").all_inner_texts()
+    assert set(intervals) == {"needs 6 seeds"}
     heading = page.locator("#all-results thead th", has_text="nMSE outside")
     heading.click()
     values = [float(t) for t in page.locator("#all-results tbody td b").all_inner_texts()]
