@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
+from rep4ex_bench.paper import noted
 from rep4ex_bench.records.kinds import failures, is_failure
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.executors.choice import make_executor
@@ -97,6 +98,8 @@ def run_suite(
         tuple(scenarios), tuple(methods), seeds, timeout_seconds, memory_gigabytes
     )
     engine = make_executor(executor, device, workers, Path(out))
+    if executor == "local":
+        part.resources.require_gpus()
     folder = RunFolder.open(Path(out), whole.name, whole.title)
     with folder.held():
         folder.keep_suite(whole.text)
@@ -166,7 +169,7 @@ def _callbacks(
 def _write_report(folder: RunFolder, name: str, title: str) -> tuple[pd.DataFrame, Path]:
     records, predictions = folder.read_collected()
     path = folder.path / "report.html"
-    write_report(path, records, predictions, name, title)
+    write_report(path, records, predictions, name, noted(name, title))
     return records, path
 
 
