@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rep4ex_bench import register
+from rep4ex_bench.conformance import CHECKS, conformance_tasks
+from rep4ex_bench.registry import METHODS
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 DOCS = ROOT / "docs"
@@ -33,6 +37,16 @@ def test_examples_run(number, tmp_path):
 def test_the_example_method_is_at_most_twenty_lines():
     (example,) = [e for e in EXAMPLES if "class Nearest" in e]
     assert len(example.strip().splitlines()) <= 20
+
+
+def test_the_example_method_keeps_the_contract(monkeypatch):
+    monkeypatch.setattr(METHODS, "_registered", {})
+    (example,) = [e for e in EXAMPLES if "class Nearest" in e]
+    found = {"__name__": "toy"}
+    exec(example, found)
+    register(found["Nearest"])
+    for check in CHECKS:
+        check(found["Nearest"](), conformance_tasks()[0])
 
 
 def test_the_readme_is_short():

@@ -76,7 +76,7 @@ def verify_command(
     if beacon == "-":
         beacon = sys.stdin.read()
     read = read_bundle(bundle)
-    folder = record_folder(bundle.parent, beacon) if beacon and bundle.name == "bundle" else None
+    folder = record_folder(_entry_of(bundle), beacon) if beacon else None
     found = verify(
         read,
         beacon=beacon,
@@ -90,8 +90,27 @@ def verify_command(
     first = folder is not None and not (folder / "verification.json").exists()
     if folder is not None and first and keep and not found.broken:
         record(found, folder)
-    click.echo(json.dumps(found.as_json(), indent=2) if as_json else _text(found))
+    kept = folder if folder is not None and (folder / "verification.json").exists() else None
+    if as_json:
+        where = {"kept": None if kept is None else str(kept)}
+        click.echo(json.dumps(found.as_json() | where, indent=2))
+    else:
+        click.echo(_text(found))
+        if folder is not None:
+            click.echo(f"kept: {kept}" if kept else _why_not_kept(found))
     sys.exit(1 if found.broken else 0)
+
+
+def _entry_of(bundle: Path) -> Path:
+    """Return the folder of a submission: on a board the bundle's own, of a file one beside it."""
+    if bundle.name == "bundle":
+        return bundle.parent
+    name = bundle.name if bundle.is_dir() else bundle.name.partition(".")[0]
+    return bundle.parent / f"{name}-verification"
+
+
+def _why_not_kept(found: Verification) -> str:
+    return f"not kept: {'cells are broken' if found.broken else '--no-record was given'}"
 
 
 @click.command(name="attack")

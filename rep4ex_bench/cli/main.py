@@ -1,4 +1,4 @@
-"""The command `rep4ex-bench`: one function a verb, no logic.
+"""The command `rep4ex-bench`: its help, which is there at once, and its verbs, loaded when called.
 
 Exit status: 0 no cell failed, 1 some failed, 2 the request or the output folder cannot be used.
 Of `compare`: 0 nothing got worse, 1 something did, 2 as above, 3 nothing did as far as the seeds or
@@ -7,326 +7,62 @@ rounds can tell, but something that was asked is undecidable with so few. 130: s
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
-from pathlib import Path
+from importlib import import_module
 
 import click
-from rich.console import Console
 
-from rep4ex_bench.boards.speed.page import write_speed_board
-from rep4ex_bench.cli.availability import availabilities, availability_json, availability_text
-from rep4ex_bench.cli.comparison import print_comparison
-from rep4ex_bench.cli.controls import controls_command
-from rep4ex_bench.cli.describe import breaks, describe_component, list_components
-from rep4ex_bench.cli.diagnostics_table import print_diagnostics
-from rep4ex_bench.cli.kernels_json import kernels_json
-from rep4ex_bench.cli.leaderboard import (
-    attack_command,
-    submit_command,
-    verify_command,
-)
-from rep4ex_bench.cli.new import new_command
-from rep4ex_bench.cli.own_data import DataOptions, chosen_suite, print_checks
-from rep4ex_bench.cli.progress import ProgressWatcher
-from rep4ex_bench.cli.site import leaderboard_group
-from rep4ex_bench.cli.speed_board import print_speed_board
-from rep4ex_bench.cli.terminal import make_console, plan_text, print_leaderboard, run_json
-from rep4ex_bench.comparison.compare import LEAST, compare_runs
-from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.errors import Rep4ExBenchError
-from rep4ex_bench.running.executors.choice import EXECUTORS
-from rep4ex_bench.running.failed_cells import failures_text
-from rep4ex_bench.running.run_folder import default_folder
-from rep4ex_bench.running.runner import rebuild_report, run_suite
-from rep4ex_bench.running.until_decided import MOST_SEEDS, decision_text, run_until_decided
-from rep4ex_bench.speed.estimates import TARGETS
-from rep4ex_bench.speed.ops import OPS, reasons
-from rep4ex_bench.speed.run import run_kernels
+
+# What the help says of each: to ask the verbs themselves would import torch first.
+HELP = {
+    "attack": "Run the gallery of known cheats; each must be caught.",
+    "compare": "Show what changed from run A to run B, of `run` or of `kernels`; 1 if anything got "
+    "worse.",
+    "controls": "Measure the controls and the hardness of every scenario of SUITE; 1 if one is "
+    "unsolved.",
+    "describe": "Describe a suite, scenario, method, metric and so on, and its parameters.",
+    "doctor": "Say what this machine can do; 1 if something promised is missing or gives wrong "
+    "numbers.",
+    "kernels": "Measure the kernels beside what a user would take instead; again: what is missing.",
+    "leaderboard": "The leaderboard's site.",
+    "list": "List what there is, what is installed, and which assumptions scenarios break.",
+    "new": "Write a package with a working, tested component of that KIND called NAME.",
+    "report": "Build the report of a run FOLDER anew and print its leaderboard.",
+    "run": "Run SUITE (a name or a TOML file); again with the same --out computes what is missing.",
+    "submit": "Make a bundle of RUN, a run folder, and put it on the board; nothing there is "
+    "replaced.",
+    "verify": "Run cells of BUNDLE (a folder or a tar file) again and say which do not hold.",
+}
+_LOADING = "loading torch and the rest"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Verbs(click.Group):
+    """The verbs by name, imported when one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(HELP)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in HELP:
+            return None
+        waits = sys.stderr.isatty() and "rep4ex_bench.cli.verbs" not in sys.modules
+        if waits:  # it takes seconds, in which nothing else would be seen
+            click.echo(_LOADING, nl=False, err=True)
+        verbs: dict[str, click.Command] = import_module("rep4ex_bench.cli.verbs").VERBS
+        if waits:
+            click.echo(f"\r{' ' * len(_LOADING)}\r", nl=False, err=True)
+        return verbs[name]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(HELP.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rep4ex-bench")
 def cli() -> None:
     """Benchmark of intervention extrapolation: E[Y | do(A = a*)] outside the support of A."""
-
-
-@cli.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def list_command(as_json: bool) -> None:
-    """List what there is, what is installed, and which assumptions scenarios break."""
-    found, here = list_components(), availabilities()
-    if as_json:
-        more = {"availability": availability_json(here), "assumptions": breaks()}
-        click.echo(json.dumps(found | more, indent=2))
-        return
-    for kind, names in found.items():
-        click.echo(f"{kind}: {', '.join(names)}")
-    for name, text in breaks().items():
-        click.echo(f"scenario {name}: {text}")
-    click.echo(availability_text(here))
-
-
-@cli.command()
-@click.argument("name")
-def describe(name: str) -> None:
-    """Describe a suite, scenario, method, metric and so on, and its parameters."""
-    click.echo(describe_component(name))
-
-
-@cli.command()
-@click.argument("suite", required=False)
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder [default: runs/SUITE].")
-@click.option("--method", "methods", multiple=True, help="Only this method; may be repeated.")
-@click.option("--scenario", "scenarios", multiple=True, help="Only this scenario; may be repeated.")
-@click.option("--seeds", type=int, help="Number of seeds [default: the suite's].")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--workers", type=int, help="Worker processes [default: one per core].")
-@click.option(
-    "--executor",
-    type=click.Choice(EXECUTORS),
-    default="local",
-    show_default=True,
-    help="Where cells run; ray and slurm are optional extras.",
-)
-@click.option("--timeout", type=float, help="Seconds per cell [default: the suite's].")
-@click.option(
-    "--memory",
-    type=float,
-    help="GiB per cell [default: the suite's, or the machine's over its workers].",
-)
-@click.option(
-    "--until-decided",
-    nargs=2,
-    metavar="A B",
-    help="Add seeds until these two methods are separated, or --seeds [default: 100] are done.",
-)
-@click.option("--data", type=click.Path(path_type=Path), help="Own data: Parquet, CSV or NPZ.")
-@click.option("--actions", multiple=True, metavar="COL", help="Columns or patterns ('a_*', 'a,b').")
-@click.option("--features", multiple=True, metavar="COL", help="Likewise.")
-@click.option("--outcome", metavar="COL", help="One column.")
-@click.option("--covariates", multiple=True, metavar="COL", help="As --actions; may be left out.")
-@click.option("--environment", metavar="COL", help="Number of the environment; likewise.")
-@click.option("--time", "time_column", metavar="COL", help="Time of the row; likewise.")
-@click.option("--hold-out", metavar="EXPR", help="Actions to test on, e.g. 'abs(a1) > 1.5'.")
-@click.option("--training-share", type=float, help="Of the other rows, per seed [default: 0.5].")
-@click.option("--latent-dim", type=int, help="Number of latents, where it is known.")
-@click.option("--force", is_flag=True, help="Compute finished cells again, too.")
-@click.option("--retry-failed", is_flag=True, help="Compute again what failed, in any case.")
-@click.option(
-    "--dry-run", is_flag=True, help="Print the cells, and what own data bear out; write nothing."
-)
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
-def run(
-    suite: str | None,
-    out: Path | None,
-    methods: tuple[str, ...],
-    scenarios: tuple[str, ...],
-    seeds: int | None,
-    device: str,
-    workers: int | None,
-    executor: str,
-    timeout: float | None,
-    memory: float | None,
-    until_decided: tuple[str, str] | None,
-    data: Path | None,
-    actions: tuple[str, ...],
-    features: tuple[str, ...],
-    outcome: str | None,
-    covariates: tuple[str, ...],
-    environment: str | None,
-    time_column: str | None,
-    hold_out: str | None,
-    training_share: float | None,
-    latent_dim: int | None,
-    force: bool,
-    retry_failed: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Run SUITE (a name or a TOML file); again with the same --out computes what is missing.
-
-    Finished cells whose code has changed since are not reused: it is said what changed, and --force
-    computes them again. What failed is run again where its limit, the packages or its code are
-    other now.
-
-    Instead of a suite, --data with --actions, --features, --outcome and --hold-out runs the
-    methods on your own table: the held-out actions give the truth, since actions are exogenous.
-    """
-    own = DataOptions(
-        data,
-        actions,
-        features,
-        outcome,
-        hold_out,
-        training_share,
-        latent_dim,
-        covariates,
-        environment,
-        time_column,
-    )
-    loaded = chosen_suite(suite, own, methods)
-    print_checks(loaded, Console(stderr=True))
-    if dry_run:
-        click.echo(plan_text(loaded.narrowed(scenarios, methods, seeds, timeout)))
-        return
-    decision = None
-    with ProgressWatcher(Console(stderr=True)) as watcher:
-        if until_decided:
-            result, decision = run_until_decided(
-                loaded,
-                out or default_folder(loaded.name, *until_decided),
-                *until_decided,
-                scenarios=scenarios,
-                most_seeds=MOST_SEEDS if seeds is None else seeds,
-                timeout_seconds=timeout,
-                memory_gigabytes=memory,
-                device=device,
-                executor=executor,
-                workers=workers,
-                watcher=watcher,
-                force=force,
-                retry_failed=retry_failed,
-            )
-        else:
-            result = run_suite(
-                loaded,
-                out or default_folder(loaded.name),
-                scenarios=scenarios,
-                methods=methods,
-                seeds=seeds,
-                timeout_seconds=timeout,
-                memory_gigabytes=memory,
-                device=device,
-                executor=executor,
-                workers=workers,
-                watcher=watcher,
-                force=force,
-                retry_failed=retry_failed,
-            )
-    for note in result.notes:
-        click.echo(f"note: {note}", err=True)
-    if as_json:
-        click.echo(run_json(result, decision))
-        sys.exit(1 if result.failed else 0)
-    print_leaderboard(result.records, make_console())
-    if result.failures:
-        click.echo(failures_text(result.failures))
-    if until_decided and decision is not None:
-        click.echo(decision_text(decision, *until_decided))
-    else:
-        click.echo(f"report: {result.folder / 'report.html'}")
-    sys.exit(1 if result.failed else 0)
-
-
-@cli.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--diagnostics", is_flag=True, help="Print what the fitted methods say, too.")
-def report(folder: Path, diagnostics: bool) -> None:
-    """Build the report of a run FOLDER anew and print its leaderboard."""
-    records, path = rebuild_report(folder)
-    print_leaderboard(records, make_console())
-    if diagnostics:
-        print_diagnostics(records, make_console())
-    click.echo(f"report: {path}")
-
-
-@cli.command()
-@click.option("--op", "ops", multiple=True, type=click.Choice(list(OPS)), help="Only this op.")
-@click.option("--contender", "contenders", multiple=True, help="Only this contender.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--quick", "shapes", flag_value="quick", help="One small shape an op; a minute.")
-@click.option("--scaling", "shapes", flag_value="scaling", help="Growing n, to 1,000,000.")
-@click.option("--estimates", type=click.Choice(TARGETS), help="Add a GPU's predicted times.")
-@click.option("--threads", type=int, default=1, show_default=True, help="Of every contender.")
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder [runs/kernels-...].")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable summary at the end.")
-def kernels(
-    ops: tuple[str, ...],
-    contenders: tuple[str, ...],
-    device: str,
-    shapes: str | None,
-    estimates: str | None,
-    threads: int,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Measure the kernels beside what a user would take instead; again: what is missing."""
-    chosen = shapes or "reference"
-    run = run_kernels(
-        out or Path("runs") / f"kernels-{chosen}",
-        shapes=chosen,
-        ops=ops,
-        contenders=contenders,
-        device=device,
-        threads=threads,
-        estimates=estimates,
-    )
-    page = run.folder / "speed.html"
-    write_speed_board(page, run.records, reasons=reasons())
-    if as_json:
-        click.echo(kernels_json(run))
-    else:
-        print_speed_board(run.records, make_console())
-        click.echo(f"board: {page}")
-    sys.exit(1 if run.failed else 0)
-
-
-@cli.command()
-@click.argument("first", metavar="A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="B", type=click.Path(path_type=Path))
-@click.option("--only", "names", multiple=True, help="Only this contender or method.")
-@click.option(
-    "--at-least", "least", type=float, default=LEAST, show_default=True, help="Ratio that counts."
-)
-@click.option("--across-machines", is_flag=True, help="Compare seconds of different machines.")
-@click.option("--all", "with_all", is_flag=True, help="List what did not change, too.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def compare(
-    first: Path,
-    second: Path,
-    names: tuple[str, ...],
-    least: float,
-    across_machines: bool,
-    with_all: bool,
-    as_json: bool,
-) -> None:
-    """Show what changed from run A to run B, of `run` or of `kernels`.
-
-    Exit status: 0 nothing got worse, 1 something did, 2 the runs cannot be compared, 3 nothing did
-    as far as can be told, but so few seeds or rounds cannot decide everything that was asked.
-    """
-    found = compare_runs(first, second, names, least, across_machines)
-    if as_json:
-        click.echo(json.dumps(found.as_json()))
-    else:
-        print_comparison(found, make_console(), with_all)
-    sys.exit(found.exit_status)
-
-
-@cli.command()
-@click.option("--out", type=click.Path(path_type=Path), default="runs", help="Where runs go.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def doctor(out: Path, as_json: bool) -> None:
-    """Say what this machine can do; 1 if something promised is missing or gives wrong numbers."""
-    found = examine(out)
-    if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
-    else:
-        print_findings(found, make_console())
-    sys.exit(1 if problems(found) else 0)
-
-
-for command in (
-    attack_command,
-    controls_command,
-    leaderboard_group,
-    new_command,
-    submit_command,
-    verify_command,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

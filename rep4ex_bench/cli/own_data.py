@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -38,6 +39,8 @@ class DataOptions:
 
 def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
     """Return the suite: the table, these methods or every one that is no oracle, 5 seeds.
+
+    A method that cannot be imported is left out unless it is asked for.
 
     Raises:
         UsageError: an option that is missing.
@@ -74,7 +77,7 @@ def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
         "time": options.time or "",
     }
     parameters |= {name: columns for name, columns in further.items() if columns}
-    chosen = methods or [name for name in METHODS.names() if not _is_oracle(name)]
+    chosen = methods or [name for name in METHODS.names() if _competes(name)]
     lines = [
         'name = "own-data"',
         f"title = {_toml(f'{path.name}, held out: {options.hold_out}')}",
@@ -89,11 +92,12 @@ def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
     return parse_suite("\n".join(lines) + "\n", "the suite of the data")
 
 
-def _is_oracle(name: str) -> bool:
-    """Say whether a method is an oracle; of one that cannot be imported nobody knows."""
+def _competes(name: str) -> bool:
+    """Say whether a method is no oracle and can be had; one that cannot is one warning."""
     try:
-        return METHODS.get(name).role == "oracle"
-    except PluginError:
+        return METHODS.get(name).role != "oracle"
+    except PluginError as error:
+        click.echo(f"warning: {error}; the run goes without it", err=True)
         return False
 
 

@@ -13,8 +13,9 @@ from rep4ex_bench.doctor.finding import Finding
 from rep4ex_bench.doctor.kernels import check_dispatch, check_numbers
 from rep4ex_bench.doctor.machine import check_machine
 from rep4ex_bench.doctor.packages import check_packages
+from rep4ex_bench.doctor.plug_ins import check_plug_ins
 
-_STYLES = {"ok": "", "absent": "dim", "problem": "bold red"}
+_STYLES = {"ok": "", "absent": "dim", "warning": "yellow", "problem": "bold red"}
 
 
 def examine(folder: Path = Path("runs")) -> list[Finding]:
@@ -22,6 +23,7 @@ def examine(folder: Path = Path("runs")) -> list[Finding]:
     return [
         *check_machine(folder),
         *check_packages(),
+        *check_plug_ins(),
         *check_dispatch(),
         *check_numbers(),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "absent", "problem"]
+State = Literal["ok", "absent", "warning", "problem"]
 
 
 @dataclass(frozen=True)
@@ -13,10 +13,10 @@ class Finding:
     """What was found.
 
     Attributes:
-        area: "machine", "packages", "extras", "kernels" or "self-check".
+        area: "machine", "packages", "extras", "plug-ins", "kernels" or "self-check".
         name: of the thing.
-        state: "ok"; "absent" for what is optional and not there; "problem" for what is promised and
-            missing or broken.
+        state: "ok"; "absent" for what is optional and not there; "warning" for what is another
+            package's and broken; "problem" for what is promised and missing or broken.
         text: what was found.
         remedy: what to do, "" where nothing is to be done.
     """

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from rep4ex_bench.errors import BundleError
+from rep4ex_bench.expectations import problem_text
 from rep4ex_bench.running.suite import Label, Name, Parameters
 
 FORMAT_VERSION = 1
@@ -143,12 +144,9 @@ def read_manifest(content: bytes) -> Manifest:
             )
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r:.60}"
-            for e in error.errors()[:10]
-        ]
         raise BundleError(
-            "manifest.json does not follow the schema: " + "; ".join(lines)
+            "manifest.json does not follow the schema: "
+            + "; ".join(problem_text(problem) for problem in error.errors()[:10])
         ) from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"manifest.json is no JSON: {error}") from error

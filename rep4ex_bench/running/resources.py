@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
+
+from rep4ex_bench.errors import UsageError
 
 GIB = 1 << 30
 
@@ -28,6 +31,15 @@ class Resources(BaseModel):
     def memory_bytes(self) -> int | None:
         """The memory limit in bytes, None where none is named."""
         return None if self.memory_gigabytes is None else int(self.memory_gigabytes * GIB)
+
+    def require_gpus(self) -> None:
+        """Raise `UsageError` if a cell reserves more graphics cards than this machine has."""
+        here = torch.cuda.device_count()
+        if self.gpus > here:
+            raise UsageError(
+                f"a cell of this suite reserves {self.gpus:g} GPU(s) ([resources], gpus), torch "
+                f"sees {here} on this machine: leave `gpus` out, or run it where there are more"
+            )
 
 
 ONE_CORE = Resources()

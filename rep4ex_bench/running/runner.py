@@ -12,6 +12,7 @@ import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
 from rep4ex_bench.boards.report.checks_section import DataCheck
+from rep4ex_bench.paper import noted
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
@@ -117,6 +118,8 @@ def run_suite(
         tuple(scenarios), tuple(methods), seeds, timeout_seconds, memory_gigabytes
     )
     engine = make_executor(executor, device, workers, Path(out))
+    if executor == "local":
+        part.resources.require_gpus()
     folder = RunFolder.open(Path(out), whole.name, whole.title)
     sources, conditions = Sources(), Conditions(device, workers)
     with folder.held():
@@ -210,7 +213,8 @@ def _callbacks(
 def _write_report(folder: RunFolder, name: str, title: str) -> tuple[pd.DataFrame, Path]:
     records, predictions = folder.read_collected()
     path = folder.path / "report.html"
-    write_report(path, records, predictions, name, title, folder.read_checks())
+    checks = folder.read_checks()
+    write_report(path, records, predictions, name, noted(name, title), checks)
     return records, path
 
 

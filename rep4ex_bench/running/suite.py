@@ -38,8 +38,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
 from rep4ex_bench.evaluation import DEFAULT_METRICS, known_diagnostics
+from rep4ex_bench.expectations import expectation, one_of, received
 from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
+from rep4ex_bench.paper import noted
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import get_metric, get_scenario
 from rep4ex_bench.running.applicability import LeftOut, left_out, method_or_placeholder
@@ -221,6 +223,18 @@ def suite_names() -> list[str]:
     return sorted(_installed())
 
 
+def suite_titles() -> dict[str, str]:
+    """Return the titles of the installed suites by name; "" of one that is no TOML."""
+    found = {}
+    for name, file in sorted(_installed().items()):
+        try:
+            title = tomllib.loads(file.read_text(encoding="utf-8")).get("title", "")
+        except ValueError:
+            title = ""
+        found[name] = noted(name, str(title))
+    return found
+
+
 def _installed() -> dict[str, Traversable]:
     found: dict[str, Traversable] = {}
     for folder in _folders():
@@ -301,23 +315,23 @@ def _components(kind: str, entries: list[_Entry], get: Any, source: str) -> dict
 def _explain(error: ValidationError, text: str, source: str) -> str:
     """Say for each key that is wrong where it is, line and key, and what would be right there."""
     expected: dict[str, list[str]] = {}
-    received: dict[str, object] = {}
+    got: dict[str, str] = {}
     for problem in error.errors():
         location = [part for part in problem["loc"] if not _names_a_type(part)]
         key = ".".join(str(part) for part in location)
         line = _line_of(location, text)
         place = f"{source}, line {line}, key {key!r}" if line else f"{source}, key {key!r}"
-        expected.setdefault(place, []).append(problem["msg"])
-        received[place] = problem["input"]
-    return "\n".join(
-        f"{place}: {' or '.join(dict.fromkeys(said))}, got {received[place]!r:.80}"
-        for place, said in expected.items()
-    )
+        expected.setdefault(place, []).append(expectation(problem))
+        got[place] = received(problem)
+    return "\n".join(f"{place}: {one_of(said)}{got[place]}" for place, said in expected.items())
+
+
+_TYPES = ("bool", "int", "constrained-int", "float", "str")
 
 
 def _names_a_type(part: int | str) -> bool:
     """Say whether a part of a location is a type that was tried there, and no key of the file."""
-    return isinstance(part, str) and (part in ("bool", "int", "float", "str") or "[" in part)
+    return isinstance(part, str) and (part in _TYPES or "[" in part)
 
 
 def _line_of(location: list[Any], text: str) -> int | None:

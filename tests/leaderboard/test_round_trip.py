@@ -9,7 +9,7 @@ import pytest
 
 from rep4ex_bench.cli.main import main
 from rep4ex_bench.leaderboard.attacks.base import rehashed
-from rep4ex_bench.leaderboard.bundle import read_bundle, write_bundle
+from rep4ex_bench.leaderboard.bundle import read_bundle, write_bundle, write_tar
 from rep4ex_bench.new.package import new_package
 from rep4ex_bench.records.records import read_records
 
@@ -54,12 +54,22 @@ def test_round_trip(command, tmp_path):
     assert status == 0
     assert out.count("identical ") == 2
     assert out.count("recorded ") == 2
+    kept = list((folder / "verified").iterdir())
+    assert out.splitlines()[-1] == f"kept: {kept[0]}"
     # anybody can check what was recorded
     status, out = command("verify", folder / "bundle", *beacon, "--sample", "1", "--json")
     found = json.loads(out)
     assert status == 0
     assert [cell["state"] for cell in found["cells"]] == ["identical"] * 3
+    assert found["kept"] == str(kept[0])
     (recorded,) = (folder / "verified").iterdir()
+    # a file that lies on no board: beside it
+    write_tar(read_bundle(folder / "bundle"), tmp_path / "entry.tar")
+    status, out = command("verify", "entry.tar", *beacon, "--sample", "1")
+    assert status == 0
+    (beside,) = (tmp_path / "entry-verification" / "verified").iterdir()
+    assert out.splitlines()[-1] == f"kept: {beside.relative_to(tmp_path)}"
+    assert (beside / "verification.json").is_file()
     ranked = read_records(recorded / "records.parquet")
     assert sorted(ranked["seed"].unique()) == sorted(found["ranking_seeds"])
 

@@ -82,6 +82,17 @@ def test_a_broken_plug_in_is_named_and_hides_nothing(package, tmp_path):
     assert command(package, "describe", "rep4ex", cwd=tmp_path).returncode == 0
 
 
+def test_a_broken_plug_in_is_one_warning_wherever_all_are_looked_at(package, tmp_path):
+    (tmp_path / "data.csv").write_text("a,x,y\n" + "".join(f"{i},{i},{i}\n" for i in range(60)))
+    own = ["--data", "data.csv", "--actions", "a", "--features", "x", "--outcome", "y"]
+    for words in (["list"], ["doctor"], ["run", *own, "--hold-out", "a > 40", "--dry-run"]):
+        done = command(package, *words, cwd=tmp_path)
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == 0, said
+        assert said.count("method 'broken' (toy:Absent) cannot be imported") == 1, said
+        assert "Traceback" not in said
+
+
 def test_register_in_a_plain_script(tmp_path):
     """No entry point, no `if __name__` guard: the class travels to the workers by value."""
     script = tmp_path / "script.py"

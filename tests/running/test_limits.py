@@ -175,6 +175,14 @@ def test_resources_are_no_part_of_a_cells_key():
             parse_suite(SUITE.replace("memory_gigabytes = 0.5", wrong), "t")
 
 
+def test_more_gpus_than_there_are_is_refused_before_anything_runs(tmp_path, monkeypatch):
+    suite = parse_suite(SUITE.replace("memory_gigabytes = 0.5", "gpus = 3"), "t")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(UsageError, match=r"reserves 3 GPU\(s\).*torch sees 2 on this machine"):
+        run_suite(suite, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_second_runner_on_the_folder_is_refused_and_the_first_goes_on(tmp_path):
     suite, found = suite_with("endless_python", seconds=6), {}
     first = threading.Thread(

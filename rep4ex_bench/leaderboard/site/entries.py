@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rep4ex_bench.accuracy import normalised_mse
 from rep4ex_bench.boards.ranking.scores import METRIC
 from rep4ex_bench.errors import BundleError, Rep4ExBenchError
+from rep4ex_bench.expectations import problem_text
 from rep4ex_bench.leaderboard.bundle import read_bundle
 from rep4ex_bench.leaderboard.manifest import Manifest
 from rep4ex_bench.leaderboard.reveal import ranking_seeds
@@ -128,7 +129,10 @@ def _read_verification(folder: Path, digest: str, manifest: Manifest) -> Verifie
         content: Any = json.loads((folder / "verification.json").read_text(encoding="utf-8"))
         file = VerificationFile.model_validate(content)
     except ValidationError as error:
-        raise BundleError(f"verification.json does not follow its schema: {error}") from error
+        raise BundleError(
+            "verification.json does not follow its schema: "
+            + "; ".join(problem_text(problem) for problem in error.errors()[:10])
+        ) from error
     if file.digest != digest:
         raise BundleError(f"the verification is of bundle {file.digest[:16]}, not of this one")
     if broken := [cell.cell for cell in file.cells if cell.state == "broken"]:

@@ -11,6 +11,7 @@ from rep4ex_bench.boards.columns import MetricColumn, further_metrics
 from rep4ex_bench.boards.diagnostics import DiagnosticTable, diagnostic_tables
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, rank
 from rep4ex_bench.leaderboard.site.entries import Entry
+from rep4ex_bench.paper import noted
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _round(suite: str, seeds: tuple[int, ...], entries: list[Entry]) -> Round:
     first = entries[0]
     return Round(
         key=f"{suite}-{hashlib.sha256(str(seeds).encode()).hexdigest()[:8]}",
-        title=(first.manifest.suite.title if first.manifest else "") or suite,
+        title=noted(suite, (first.manifest.suite.title if first.manifest else "") or suite),
         suite=suite,
         seeds=len(seeds),
         beacon=first.verified.file.beacon if first.verified else "",

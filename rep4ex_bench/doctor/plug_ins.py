@@ -1,0 +1,45 @@
+"""Components of other packages: those that cannot be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rep4ex_bench.doctor.finding import Finding
+from rep4ex_bench.errors import PluginError
+from rep4ex_bench.registry import (
+    DIAGNOSTICS,
+    METHODS,
+    METRICS,
+    REPRESENTATIONS,
+    SCENARIOS,
+    SECOND_STAGES,
+    Registry,
+)
+from rep4ex_bench.speed.contender import CONTENDERS
+
+_REGISTRIES: tuple[Registry[Any], ...] = (
+    SCENARIOS,
+    METHODS,
+    REPRESENTATIONS,
+    SECOND_STAGES,
+    METRICS,
+    DIAGNOSTICS,
+    CONTENDERS,
+)
+
+
+def check_plug_ins() -> Iterator[Finding]:
+    """Yield one finding for each component that is installed and cannot be had."""
+    for registry in _REGISTRIES:
+        for name in registry.names():
+            try:
+                registry.get(name)
+            except PluginError as error:
+                yield Finding(
+                    "plug-ins",
+                    name,
+                    "warning",
+                    str(error),
+                    "mend or uninstall the package that offers it; all else works without it",
+                )
