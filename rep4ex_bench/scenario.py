@@ -141,6 +141,21 @@ class Description:
     offers: frozenset[str]
 
 
+@dataclass(frozen=True)
+class DataCheck:
+    """What was found about one assumption, where a scenario's data were observed, not generated.
+
+    Attributes:
+        assumption: which.
+        verdict: whether the data bear it out.
+        finding: what was found, in words.
+    """
+
+    assumption: str
+    verdict: Literal["seen", "doubtful", "cannot be checked"]
+    finding: str
+
+
 class Scenario(Parameterised, ABC):
     """A family of problems with known truth.
 
@@ -219,6 +234,14 @@ class Scenario(Parameterised, ABC):
             PluginError: `offers` holds a word that the vocabulary does not have.
         """
         return Description(None, None, None, None, self.checked_offers())
+
+    def data_checks(self) -> list[DataCheck]:
+        """Hold the assumptions against observed data; none where the data are generated.
+
+        Raises:
+            DataError: data that cannot be used.
+        """
+        return []
 
     def checked_offers(self) -> frozenset[str]:
         """Return `offers`; raises `PluginError` for a word that the vocabulary does not have."""

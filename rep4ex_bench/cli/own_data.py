@@ -14,9 +14,7 @@ from rich.table import Table
 from rep4ex_bench.errors import PluginError, UsageError
 from rep4ex_bench.registry import METHODS
 from rep4ex_bench.running.suite import Suite, load_suite, parse_suite
-from rep4ex_bench.scenarios._data_checks import check_data
 from rep4ex_bench.scenarios._own_data.table import file_hash
-from rep4ex_bench.scenarios.own_data import OwnData
 
 _SEEDS = 5
 
@@ -126,10 +124,11 @@ def print_checks(suite: Suite, console: Console) -> None:
         DataError: a table that cannot be used, as `OwnData.observations`.
     """
     for label, scenario in suite.scenarios.items():
-        if not isinstance(scenario, OwnData):
+        checks = scenario.data_checks()
+        if not checks:
             continue
         table = Table("assumption", "verdict", "finding", title=f"{escape(label)}: the data")
-        for check in check_data(scenario):
+        for check in checks:
             table.add_row(check.assumption, check.verdict, escape(check.finding))
         console.print(table)
 

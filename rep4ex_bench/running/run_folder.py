@@ -31,7 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from rep4ex_bench.boards.report.checks_section import DataCheck
+from rep4ex_bench.boards.report.checks_section import ScenarioCheck
 from rep4ex_bench.errors import OutputFolderError
 from rep4ex_bench.files import is_unfinished, remove_unfinished, write_bytes, written_atomically
 from rep4ex_bench.records.kinds import failures
@@ -145,7 +145,7 @@ class RunFolder:
         """Keep the text of the suite; raises `OutputWriteError`."""
         write_bytes(text.encode(), self.path / SUITE_TEXT)
 
-    def keep_checks(self, checks: Iterable[DataCheck]) -> None:
+    def keep_checks(self, checks: Iterable[ScenarioCheck]) -> None:
         """Keep what was found about the data of scenarios, beside what is kept of others.
 
         Raises:
@@ -159,7 +159,7 @@ class RunFolder:
         text = json.dumps([asdict(check) for check in found], indent=2)
         write_bytes(text.encode(errors="replace"), self.path / _CHECKS)
 
-    def read_checks(self) -> list[DataCheck]:
+    def read_checks(self) -> list[ScenarioCheck]:
         """Return what is kept about the data of scenarios; nothing where none was checked.
 
         Raises:
@@ -169,7 +169,7 @@ class RunFolder:
         if not file.exists():
             return []
         try:
-            return [DataCheck(**check) for check in json.loads(file.read_bytes())]
+            return [ScenarioCheck(**check) for check in json.loads(file.read_bytes())]
         except (OSError, ValueError, TypeError) as error:
             raise OutputFolderError(
                 f"{file} must hold the checks of a run, but cannot be read ({error!r}): delete it; "

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
-from rep4ex_bench.boards.report.checks_section import DataCheck
+from rep4ex_bench.boards.report.checks_section import ScenarioCheck
 from rep4ex_bench.paper import noted
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.cell_log import failure_of
@@ -23,8 +23,6 @@ from rep4ex_bench.running.reuse.conditions import Conditions
 from rep4ex_bench.running.reuse.sources import Sources
 from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.running.suite import Cell, Suite, load_suite
-from rep4ex_bench.scenarios._data_checks import check_data
-from rep4ex_bench.scenarios.own_data import OwnData
 
 
 class Watcher(Protocol):
@@ -157,13 +155,12 @@ def run_suite(
     )
 
 
-def _checks(suite: Suite) -> list[DataCheck]:
+def _checks(suite: Suite) -> list[ScenarioCheck]:
     """Return what can be said of the user's data in a suite."""
     return [
-        DataCheck(label, check.assumption, check.verdict, check.finding)
+        ScenarioCheck(label, check.assumption, check.verdict, check.finding)
         for label, scenario in suite.scenarios.items()
-        if isinstance(scenario, OwnData)
-        for check in check_data(scenario)
+        for check in scenario.data_checks()
     ]
 
 

@@ -6,8 +6,6 @@ mean outcome of the rows that were held out is the truth, with a standard error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,43 +16,15 @@ import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.scenario import Description, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenario import DataCheck, Description, Queries, Scenario, Task, Truth
+from rep4ex_bench.scenarios._own_data.checks import check_data
 from rep4ex_bench.scenarios._own_data.columns import Roles, assign_roles, numbers
-from rep4ex_bench.scenarios._own_data.hold_out import Mask, held_out_rows
+from rep4ex_bench.scenarios._own_data.hold_out import held_out_rows
+from rep4ex_bench.scenarios._own_data.observations import Observations
 from rep4ex_bench.scenarios._own_data.observed_truth import ObservedTruth, observed_truth
 from rep4ex_bench.scenarios._own_data.support import distances_from_support
 from rep4ex_bench.scenarios._own_data.table import file_hash, read_table
 from rep4ex_bench.seeding import derive_seed, numpy_generator
-
-
-@dataclass(frozen=True)
-class Observations:
-    """What a file holds, by role, and how its rows are used.
-
-    Attributes:
-        roles: names of the columns.
-        actions: (n, k).
-        features: (n, m).
-        outcome: (n,).
-        further: what else was observed, by its name in `TrainingData`, (n, columns) or (n,).
-        outside: (n,), which rows the hold-out names.
-        inside: (n,), which of the others are kept from training for the error inside.
-        truth: at g groups of held-out rows, then at the groups of the rows inside.
-        distance: (g,), of the groups from the support of the rows that are not held out.
-        held_out_groups: how many of the groups, the first ones, are of held-out rows.
-    """
-
-    roles: Roles
-    actions: FloatArray
-    features: FloatArray
-    outcome: FloatArray
-    further: Mapping[str, FloatArray]
-    outside: Mask
-    inside: Mask
-    truth: ObservedTruth
-    distance: FloatArray
-    held_out_groups: int
-
 
 # Parameters that name columns of what else was observed: words of `vocabulary.py`.
 _FURTHER = ("covariates", "environment", "time")
@@ -165,6 +135,10 @@ class OwnData(Scenario):
                 "name more features"
             )
         return seen
+
+    def data_checks(self) -> list[DataCheck]:
+        """Hold the assumptions against the table; raises as `observations`."""
+        return check_data(self.observations(), self.latent_dim)
 
     def _observed(self) -> Observations:
         return _observations(

@@ -13,7 +13,6 @@ from rep4ex_bench.cli.own_data import DataOptions, suite_of_data
 from rep4ex_bench.errors import DataError, UsageError
 from rep4ex_bench.records.records import read_records
 from rep4ex_bench.running.runner import rebuild_report, run_suite
-from rep4ex_bench.scenarios._data_checks import check_data
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_a_run_on_own_data(data, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "held-out rows" in page
     # what the data bear out stands beside the results, also in a report that is made anew
-    for check in check_data(next(iter(own_suite(data).scenarios.values()))):
+    for check in next(iter(own_suite(data).scenarios.values())).data_checks():
         assert str(escape(check.finding)) in page
     assert "which split one table" in page
     assert "none: one table" in page

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class DataCheck:
-    """One assumption about one scenario's data.
-
-    Attributes:
-        scenario: its label.
-        assumption: which.
-        verdict: "seen", "doubtful" or "cannot be checked".
-        finding: what was found, in words.
-    """
+class ScenarioCheck:
+    """A check of one scenario's data: `DataCheck` with the scenario's label."""
 
     scenario: str
     assumption: str
@@ -23,9 +16,9 @@ class DataCheck:
     finding: str
 
 
-def by_scenario(checks: Iterable[DataCheck]) -> dict[str, list[DataCheck]]:
+def by_scenario(checks: Iterable[ScenarioCheck]) -> dict[str, list[ScenarioCheck]]:
     """Return the checks of every scenario that has any, those in doubt first."""
-    found: dict[str, list[DataCheck]] = {}
+    found: dict[str, list[ScenarioCheck]] = {}
     for check in sorted(checks, key=lambda check: check.verdict != "doubtful"):
         found.setdefault(check.scenario, []).append(check)
     return found

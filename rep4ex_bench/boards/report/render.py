@@ -13,7 +13,7 @@ from rep4ex_bench.boards.distances import MOST_DISTANCES
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places, rank
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
-from rep4ex_bench.boards.report.checks_section import DataCheck, by_scenario
+from rep4ex_bench.boards.report.checks_section import ScenarioCheck, by_scenario
 from rep4ex_bench.boards.report.claims import claims
 from rep4ex_bench.boards.report.cost_section import cost_boards, level_titles
 from rep4ex_bench.boards.report.embedding import embedded_json
@@ -33,7 +33,7 @@ def render_report(
     predictions: pd.DataFrame,
     title: str,
     description: str = "",
-    checks: Sequence[DataCheck] = (),
+    checks: Sequence[ScenarioCheck] = (),
 ) -> str:
     """Return the report as one HTML file that loads nothing and works without a network.
 
@@ -68,7 +68,7 @@ def write_report(
     predictions: pd.DataFrame,
     title: str,
     description: str = "",
-    checks: Sequence[DataCheck] = (),
+    checks: Sequence[ScenarioCheck] = (),
 ) -> None:
     """Write the report atomically; arguments as of `render_report`.
 

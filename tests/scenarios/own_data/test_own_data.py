@@ -9,7 +9,6 @@ from scipy.spatial import ConvexHull
 
 from rep4ex_bench.errors import DataError, ParameterError, UnknownNameError
 from rep4ex_bench.registry import get_scenario
-from rep4ex_bench.scenarios._data_checks import check_data
 from rep4ex_bench.scenarios._own_data.observed_truth import observed_truth
 from rep4ex_bench.scenarios._own_data.support import distances_from_support
 from rep4ex_bench.scenarios._own_data.table import file_hash, read_table
@@ -146,7 +145,7 @@ def test_a_changed_file_is_refused(parquet):
 
 
 def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
-    found = {check.assumption: check for check in check_data(scenario(parquet))}
+    found = {check.assumption: check for check in scenario(parquet).data_checks()}
     assert found["exogenous actions"].verdict == "cannot be checked"
     assert found["extrapolation"].verdict == "seen"
     # four of the nine values of a_0, with nine of a_1
@@ -159,7 +158,7 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
     path = tmp_path / "weak.parquet"
     data.to_parquet(path)
     one = scenario(path, hold_out="abs(a_0) < 0.6", latent_dim=3)
-    found = {check.assumption: check for check in check_data(one)}
+    found = {check.assumption: check for check in one.data_checks()}
     assert found["extrapolation"].verdict == "doubtful"
     assert found["actions move the latents"].verdict == "doubtful"
     assert "move 1 direction(s)" in found["actions move the latents"].finding
@@ -169,11 +168,11 @@ def test_checks_tell_what_is_seen_from_what_cannot_be(parquet, tmp_path):
 def test_a_feature_that_is_the_outcome_in_other_units_is_in_doubt(tmp_path):
     path = tmp_path / "leak.parquet"
     frame().assign(x_1=lambda d: 3 - 2 * d["y"]).to_parquet(path)
-    found = {check.assumption: check for check in check_data(scenario(path))}
+    found = {check.assumption: check for check in scenario(path).data_checks()}
     assert found["outcome"].verdict == "doubtful"
     assert "x_1 is the outcome" in found["outcome"].finding
     frame().to_parquet(path)
-    found = {check.assumption: check for check in check_data(scenario(path))}
+    found = {check.assumption: check for check in scenario(path).data_checks()}
     assert found["outcome"].verdict == "seen"
 
 
@@ -203,7 +202,7 @@ def test_the_floor_is_at_least_what_a_perfect_prediction_scores(tmp_path):
     outside = seen.distance > 1
     perfect = 5 * seen.truth.actions[outside, 0] ** 2
     scored = np.mean((perfect - seen.truth.means[outside]) ** 2) / seen.truth.means[outside].var()
-    check = next(check for check in check_data(one) if check.assumption == "truth")
+    check = next(check for check in one.data_checks() if check.assumption == "truth")
     floor, bias = re.search(r"of about (\S+), (\S+) of it since", check.finding).groups()
     assert float(floor) >= scored
     assert 0.5 * scored <= float(bias) <= float(floor)

@@ -7,9 +7,6 @@ Source: Rep4Ex (arXiv 2310.04295), Section 2 and Theorem 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch
 from scipy import stats
@@ -17,43 +14,38 @@ from scipy import stats
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.latent_dimension import estimate_latent_dim
-from rep4ex_bench.scenarios.own_data import Observations, OwnData
+from rep4ex_bench.scenario import DataCheck
+from rep4ex_bench.scenarios._own_data.observations import Observations
 
-Verdict = Literal["seen", "doubtful", "cannot be checked"]
 _LEVEL = 0.01
 _COPY = 1e-9  # of a correlation, below which it is 1 but for rounding
 
 
-@dataclass(frozen=True)
-class Check:
-    """One assumption: what was found about it."""
+def check_data(seen: Observations, latent_dim: int | None) -> list[DataCheck]:
+    """Return what can be said of a table.
 
-    assumption: str
-    verdict: Verdict
-    finding: str
-
-
-def check_data(scenario: OwnData) -> list[Check]:
-    """Return what can be said of the scenario's data; raises as `OwnData.observations`."""
-    seen = scenario.observations()
+    Args:
+        seen: what it holds.
+        latent_dim: d as the user says it, None where that is not known.
+    """
     return [
         _hold_out(seen),
         _truth(seen),
         _no_leak(seen),
         _relevance(seen),
-        _dimension(seen, scenario.latent_dim),
-        Check(
+        _dimension(seen, latent_dim),
+        DataCheck(
             "exogenous actions",
             "cannot be checked",
             "that nothing moves both actions and outcome is known from how the actions were set "
             "(randomised?), not from data; without it the held-out means are no truth",
         ),
-        Check(
+        DataCheck(
             "linear effect of the actions on the latents",
             "cannot be checked",
             "not before a code is fitted; outside the support not at all",
         ),
-        Check(
+        DataCheck(
             "injective mixing",
             "cannot be checked",
             "two latents with equal features leave no trace in them",
@@ -61,7 +53,7 @@ def check_data(scenario: OwnData) -> list[Check]:
     ]
 
 
-def _hold_out(seen: Observations) -> Check:
+def _hold_out(seen: Observations) -> DataCheck:
     groups = seen.held_out_groups
     distance = seen.distance[:groups]
     beyond = distance > 1
@@ -71,14 +63,16 @@ def _hold_out(seen: Observations) -> Check:
         "times its extent"
     )
     if beyond.sum() < 2:
-        return Check("extrapolation", "doubtful", text + ": hold out actions at the edge")
-    return Check("extrapolation", "seen", text)
+        return DataCheck("extrapolation", "doubtful", text + ": hold out actions at the edge")
+    return DataCheck("extrapolation", "seen", text)
 
 
-def _truth(seen: Observations) -> Check:
+def _truth(seen: Observations) -> DataCheck:
     outside = seen.distance > 1
     if outside.sum() < 2:
-        return Check("truth", "doubtful", "fewer than two actions outside: no error can be scored")
+        return DataCheck(
+            "truth", "doubtful", "fewer than two actions outside: no error can be scored"
+        )
     means, errors = seen.truth.means[outside], seen.truth.standard_errors[outside]
     variance = means.var()  # not 0: such data are refused
     noise, bias = (float(np.mean(e**2) / variance) for e in (errors, seen.truth.biases[outside]))
@@ -93,10 +87,10 @@ def _truth(seen: Observations) -> Check:
         text += f", {bias:.2g} of it since actions differ within the groups (by a quadratic fit)"
     if floor >= 1:
         text += ": the held-out means vary less than they are wrong, so errors say nothing"
-    return Check("truth", "doubtful" if floor > 0.1 else "seen", text)
+    return DataCheck("truth", "doubtful" if floor > 0.1 else "seen", text)
 
 
-def _no_leak(seen: Observations) -> Check:
+def _no_leak(seen: Observations) -> DataCheck:
     """Look for a feature that is the outcome in other units."""
     kept = ~seen.outside
     y = seen.outcome[kept] - seen.outcome[kept].mean()
@@ -106,20 +100,20 @@ def _no_leak(seen: Observations) -> Check:
     names = zip(seen.roles.features, correlation, strict=True)
     copies = [name for name, r in names if r > 1 - _COPY]
     if np.ptp(y) == 0:
-        return Check("outcome", "doubtful", "it is constant in the rows that are not held out")
+        return DataCheck("outcome", "doubtful", "it is constant in the rows that are not held out")
     if copies:
         text = f"{', '.join(copies)} is the outcome but for origin and unit: measured with it?"
-        return Check("outcome", "doubtful", text)
+        return DataCheck("outcome", "doubtful", text)
     text = f"no feature is a copy of it; the closest has a correlation of {correlation.max():.3g}"
-    return Check("outcome", "seen", text)
+    return DataCheck("outcome", "seen", text)
 
 
-def _relevance(seen: Observations) -> Check:
+def _relevance(seen: Observations) -> DataCheck:
     kept = ~seen.outside
     moved = _moved_directions(seen.actions[kept], seen.features[kept])
     k = len(seen.roles.actions)
     text = f"actions move {moved} direction(s) of the features linearly, of at most {k} (Bartlett)"
-    return Check("actions move the latents", "seen" if moved == k else "doubtful", text)
+    return DataCheck("actions move the latents", "seen" if moved == k else "doubtful", text)
 
 
 def _moved_directions(actions: FloatArray, features: FloatArray) -> int:
@@ -140,7 +134,7 @@ def _orthonormal(array: FloatArray) -> FloatArray:
     return np.asarray(u[:, s > s.max(initial=0.0) * 1e-9])
 
 
-def _dimension(seen: Observations, disclosed: int | None) -> Check:
+def _dimension(seen: Observations, disclosed: int | None) -> DataCheck:
     k = len(seen.roles.actions)
     if disclosed is not None:
         d, source = disclosed, "as disclosed"
@@ -149,8 +143,8 @@ def _dimension(seen: Observations, disclosed: int | None) -> Check:
         try:
             d = estimate_latent_dim(torch.from_numpy(seen.features[~seen.outside]).float())
         except DataError as error:
-            return Check("as many actions as latents", "cannot be checked", str(error))
+            return DataCheck("as many actions as latents", "cannot be checked", str(error))
     text = f"{d} latent(s), {source}; {k} action(s)"
     if d > k:
         text += ": the actions cannot identify them all"
-    return Check("as many actions as latents", "doubtful" if d > k else "seen", text)
+    return DataCheck("as many actions as latents", "doubtful" if d > k else "seen", text)
