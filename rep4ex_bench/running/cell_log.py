@@ -29,7 +29,7 @@ def log_text(result: CellResult) -> str:
             "",
             result.trace or "No traceback: nothing was raised, or the process ended before.",
             "",
-            f"Standard output and error of its processes{whose}, the last 64 KiB:",
+            f"Printed by the method and while scoring{whose}, the last 64 KiB of each:",
             result.log or "(nothing)",
             "",
         ]

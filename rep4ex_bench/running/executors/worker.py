@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO, Literal
 
@@ -126,27 +127,31 @@ def _run_in_child(
     reading, writing = os.pipe()
     of_method_reading, of_method_writing = os.pipe()
     scratch = _scratch_folder()
-    output = Output()
-    connection = fork_server.start(request.process_memory, scratch, output.writing)
+    # two pipes: who holds one could read what is in it, and scoring knows the truth
+    of_method_output, output = outputs = (Output(), Output())
+    connection = fork_server.start(request.process_memory, scratch, of_method_output.writing)
     worker = os.getpid()
     child = os.fork()  # while the fork server does: each takes milliseconds
     if child == 0:
         end_with_parent(worker)
         gc.freeze()  # a collection would touch, and so copy, every page of what was there before
-        for descriptor in (reading, runner, replies, of_method_writing, output.reading):
+        for descriptor in (reading, runner, replies, of_method_writing):
+            os.close(descriptor)
+        for descriptor in (of_method_output.writing, *(one.reading for one in outputs)):
             os.close(descriptor)
         use_output(output.writing)
         _child(request, writing, Channel(connection), of_method_reading)
     for descriptor in (writing, of_method_reading):
         os.close(descriptor)
     connection.close()
-    output.close_writing()
+    for one in outputs:
+        one.close_writing()
     os.write(of_method_writing, str(fork_server.started()).encode())
     os.close(of_method_writing)
     limit_watch = LimitWatch({fork_server.process}, request.memory_bytes, scratch)
     of_method = 0
     try:
-        ended = _collect(child, reading, runner, request.seconds, limit_watch, fork_server, output)
+        ended = _collect(child, reading, runner, request.seconds, limit_watch, fork_server, outputs)
     finally:
         os.close(reading)
         # the whole group: children that the method left behind end with it
@@ -161,7 +166,7 @@ def _run_in_child(
         _, status = os.waitpid(child, 0)
         end_descendants({fork_server.process})
         shutil.rmtree(scratch, ignore_errors=True)
-        printed = output.close()
+        printed = "\n".join(text for one in outputs if (text := one.close()))
     if isinstance(ended, str):
         return None
     return replace(_reply(ended, of_method, status), output=printed)
@@ -231,16 +236,17 @@ def _collect(
     seconds: float,
     limit_watch: LimitWatch,
     fork_server: ForkServer,
-    output: Output,
+    outputs: Sequence[Output],
 ) -> bytes | Reply | Literal["runner"]:
     """Return what the child wrote, or why it must end, or that the runner went away."""
     chunks: list[bytes] = []
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        heard = [reading, runner, *([output.reading] if output.is_open else [])]
+        heard = [reading, runner, *(one.reading for one in outputs if one.is_open)]
         ready, _, _ = select.select(heard, [], [], min(left, _TICK_SECONDS))
-        if output.reading in ready:
-            output.take()
+        for output in outputs:
+            if output.reading in ready:
+                output.take()
         if reading in ready:
             chunk = os.read(reading, 1 << 20)
             if not chunk:

@@ -1,4 +1,4 @@
-"""What the processes of a cell print: the last 64 KiB, through a pipe that the worker empties.
+"""What a process of a cell prints: the last 64 KiB, through a pipe that the worker empties.
 
 A pipe holds little and no disk is filled, however much is printed. It is text of a stranger: kept,
 never read as anything else.
@@ -12,11 +12,11 @@ import os
 import sys
 
 MOST_BYTES = 1 << 16
-_AT_ONCE = 1 << 20
+_AT_ONCE = _MOST_LEFT = 1 << 20
 
 
 class Output:
-    """The worker's end of the pipe; `writing` is for the processes of the cell."""
+    """The worker's end of the pipe; `writing` is for one process of the cell, and its own."""
 
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
@@ -39,10 +39,14 @@ class Output:
         return len(chunk)
 
     def close(self) -> str:
-        """Take what is left and return all that is kept, as text without control characters."""
+        """Take what is left and return all that is kept, as text without control characters.
+
+        Those who printed have ended: no more is left than a pipe holds.
+        """
         with contextlib.suppress(OSError):
-            while self.take():
-                continue
+            for _ in range(_MOST_LEFT // MOST_BYTES):
+                if not self.take():
+                    break
         os.close(self.reading)
         return harmless(self._kept.decode("utf-8", "backslashreplace"))
 

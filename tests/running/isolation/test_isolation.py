@@ -262,7 +262,8 @@ def test_a_confined_process_holds_nothing_of_its_cell():
     held, lines, interfaces, home_is_empty, at_home, readable, tried = seen[:7]
     assert tried == 2  # worker and judge
     assert held == 0  # no cell, task, truth or oracle in its memory
-    assert lines == 1  # its channel, and no pipe of runner or worker
+    # its channel, and twice the pipe that it alone prints to; none of runner, worker or scoring
+    assert lines == 3
     assert home_is_empty
     assert at_home
     from rep4ex_bench.running.isolation.confinement import close_network
