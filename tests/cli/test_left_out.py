@@ -173,7 +173,7 @@ def test_own_data_are_run_with_everything_that_works(tmp_path, monkeypatch):
     dose = rng.integers(0, 9, 2000).astype(float)
     latent = 2 * dose + rng.normal(size=2000)
     file = tmp_path / "data.csv"
-    pd.DataFrame({"dose": dose, "x": latent, "y": latent}).to_csv(file, index=False)
+    pd.DataFrame({"dose": dose, "x": latent, "y": latent + 1}).to_csv(file, index=False)
     columns = ["--actions", "dose", "--features", "x", "--outcome", "y", "--hold-out", "dose > 5"]
     options = ["--out", tmp_path / "out", "--seeds", "1", "--workers", "1", "--json"]
     result = call("run", "--data", file, *columns, *options)

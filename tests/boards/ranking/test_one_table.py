@@ -20,6 +20,9 @@ from rep4ex_bench.boards.ranking.pairs import signed_rank_p
 from rep4ex_bench.boards.report.ranking_section import reaches
 from rep4ex_bench.comparison.accuracy import accuracy_changes
 from rep4ex_bench.comparison.change import judged
+from rep4ex_bench.errors import PluginError
+from rep4ex_bench.registry import get_scenario
+from rep4ex_bench.scenarios.own_data import OwnData
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "tools" / "pages"))
 import own_data_tests
@@ -117,3 +120,12 @@ def test_two_runs_on_own_data_are_compared_by_it(make_records, share, verdict):
     else:
         assert "undecidable with 5 splits of one table" in change.note
         assert math.isnan(change.low)
+
+
+@pytest.mark.parametrize("share", [0, 1.5, True, "half"])
+def test_a_share_that_is_none_is_refused(share):
+    scenario = OwnData()
+    scenario.training_share = share
+    with pytest.raises(PluginError, match="resampled_share must be None or the share"):
+        scenario.checked_resampled_share()
+    assert get_scenario("linear_action").checked_resampled_share() is None
