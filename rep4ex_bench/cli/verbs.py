@@ -287,7 +287,7 @@ def compare(
     with_all: bool,
     as_json: bool,
 ) -> None:
-    """Show what changed from run A to run B, of `run` or of `kernels`.
+    """Show what changed from run A to run B, of `run` or of `kernels`; 1 if anything got worse.
 
     Exit status: 0 nothing got worse, 1 something did, 2 the runs cannot be compared, 3 nothing did
     as far as can be told, but so few seeds or rounds cannot decide everything that was asked.

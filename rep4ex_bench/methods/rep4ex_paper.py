@@ -25,7 +25,8 @@ class Rep4ExPaper(Preset):
     Args:
         latent_dim: see `InvariantAutoencoder`.
         penalty_weight: lambda of the plain V-statistic, at least 0. Its meaning depends on the
-            scale of the code.
+            scale of the code. The default had the best median affine R^2 of 1, 3, 10, 30, 100 and
+            300 at (k, d, m) = (1, 1, 2), (2, 2, 10) and (4, 4, 10), on three seeds for design.
         hidden: see `InvariantAutoencoder`.
         steps: likewise.
         second_stage: name of a second stage, or a `SecondStage`.
@@ -38,7 +39,7 @@ class Rep4ExPaper(Preset):
     def __init__(
         self,
         latent_dim: int | str | None = None,
-        penalty_weight: float = 30.0,
+        penalty_weight: float = 100.0,
         hidden: int = 64,
         steps: int = 2000,
         second_stage: SecondStage | str = "mlp",

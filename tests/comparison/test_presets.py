@@ -101,11 +101,15 @@ def folders(tmp_path_factory):
     return folder
 
 
+UNDECIDED = 3
+
+
 def compared(folder, first, second):
     """Return the changes of accuracy that `rep4ex-bench compare --json` tells of two runs."""
     command = ["compare", str(folder / first), str(folder / second), "--json"]
     found = CliRunner().invoke(cli, command)
-    assert found.exit_code == 0, found.output
+    # the seconds of two seeds are undecidable, as every change of so few is
+    assert found.exit_code == UNDECIDED, found.output
     seconds = {"process_seconds", "fit_seconds"}
     return [c for c in json.loads(found.output)["changes"] if c["quantity"] not in seconds]
 
@@ -134,7 +138,8 @@ def test_compare_finds_no_change(folders):
     for change in changes:
         assert change["verdict"] == SAME
         assert change["before"] == change["after"]
-        assert (change["ratio"], change["low"], change["high"]) == (1.0, 1.0, 1.0)
+        assert change["ratio"] == 1.0
+        assert change["identical"]
 
 
 def test_another_weight_is_another_method(folders):

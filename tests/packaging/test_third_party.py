@@ -83,7 +83,8 @@ def test_a_broken_plug_in_is_named_and_hides_nothing(package, tmp_path):
 
 
 def test_a_broken_plug_in_is_one_warning_wherever_all_are_looked_at(package, tmp_path):
-    (tmp_path / "data.csv").write_text("a,x,y\n" + "".join(f"{i},{i},{i}\n" for i in range(60)))
+    rows = "".join(f"{i},{i % 7},{i * i}\n" for i in range(60))
+    (tmp_path / "data.csv").write_text(f"a,x,y\n{rows}")
     own = ["--data", "data.csv", "--actions", "a", "--features", "x", "--outcome", "y"]
     for words in (["list"], ["doctor"], ["run", *own, "--hold-out", "a > 40", "--dry-run"]):
         done = command(package, *words, cwd=tmp_path)
