@@ -26,7 +26,7 @@ def server():
     """A context whose processes have all imports behind them when they start."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["killing", "rep4ex_bench.cli.verbs", "rep4ex_bench.boards.report"]
+        ["killing", "rep4ex_bench.cli.verbs", "rep4ex_bench.boards.report", "code_read"]
     )
     return context
 
