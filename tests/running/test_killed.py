@@ -58,7 +58,7 @@ def test_at_random_instants(tmp_path):
         assert not [file for file in folder.rglob(".*") if is_unfinished(file)]
         folder, before = tmp_path / str(ends), {}
     assert ends > 1
-    assert in_mid_run > 20
+    assert in_mid_run > KILLS / 10
 
 
 def test_what_was_being_written_is_no_obstacle(tmp_path):
