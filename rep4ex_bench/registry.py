@@ -244,6 +244,11 @@ DIAGNOSTICS: Registry[Diagnostic] = Registry(
     "diagnostic", Diagnostic, "rep4ex_bench.diagnostics", folder="rep4ex_bench.diagnostics"
 )
 
+# All kinds but contenders, which belong to the speed board alone.
+REGISTRIES: tuple[Registry[Any], ...] = (
+    *(SCENARIOS, METHODS, REPRESENTATIONS, SECOND_STAGES, METRICS, DIAGNOSTICS),
+)
+
 
 def register(cls: type[Any]) -> type[Any]:
     """Register a component for this process; usable as a decorator.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
 
 from rep4ex_bench.component import Component
 from rep4ex_bench.diagnostic import Diagnostic
@@ -16,25 +15,15 @@ from rep4ex_bench.registry import (
     DIAGNOSTICS,
     METHODS,
     METRICS,
+    REGISTRIES,
     REPRESENTATIONS,
     SCENARIOS,
     SECOND_STAGES,
-    Registry,
 )
 from rep4ex_bench.running.suite import Suite, canonical_parameters, load_suite, suite_names
 from rep4ex_bench.scenario import Scenario
 from rep4ex_bench.speed.contender import CONTENDERS, Contender
 from rep4ex_bench.vocabulary import ASSUMPTIONS, WORDS, breaks_text, check_words
-
-_REGISTRIES: tuple[Registry[Any], ...] = (
-    SCENARIOS,
-    METHODS,
-    REPRESENTATIONS,
-    SECOND_STAGES,
-    METRICS,
-    DIAGNOSTICS,
-    CONTENDERS,
-)
 
 
 def list_components() -> dict[str, list[str]]:
@@ -60,7 +49,7 @@ def describe_component(name: str) -> str:
     parts: list[str] = []
     if name in suite_names() or name.endswith(".toml"):
         parts.append(_suite_text(load_suite(name)))
-    for registry in _REGISTRIES:
+    for registry in (*REGISTRIES, CONTENDERS):
         if name in registry.names():
             parts.append(_class_text(registry.kind, registry.get(name)))
     if not parts:

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -168,38 +169,26 @@ def run(
         return
     decision = None
     with ProgressWatcher(Console(stderr=True)) as watcher:
+        common: dict[str, Any] = {
+            "scenarios": scenarios,
+            "timeout_seconds": timeout,
+            "memory_gigabytes": memory,
+            "device": device,
+            "executor": executor,
+            "workers": workers,
+            "watcher": watcher,
+            "force": force,
+            "retry_failed": retry_failed,
+        }
         if until_decided:
+            folder = out or default_folder(loaded.name, *until_decided)
+            most = MOST_SEEDS if seeds is None else seeds
             result, decision = run_until_decided(
-                loaded,
-                out or default_folder(loaded.name, *until_decided),
-                *until_decided,
-                scenarios=scenarios,
-                most_seeds=MOST_SEEDS if seeds is None else seeds,
-                timeout_seconds=timeout,
-                memory_gigabytes=memory,
-                device=device,
-                executor=executor,
-                workers=workers,
-                watcher=watcher,
-                force=force,
-                retry_failed=retry_failed,
+                loaded, folder, *until_decided, most_seeds=most, **common
             )
         else:
-            result = run_suite(
-                loaded,
-                out or default_folder(loaded.name),
-                scenarios=scenarios,
-                methods=methods,
-                seeds=seeds,
-                timeout_seconds=timeout,
-                memory_gigabytes=memory,
-                device=device,
-                executor=executor,
-                workers=workers,
-                watcher=watcher,
-                force=force,
-                retry_failed=retry_failed,
-            )
+            folder = out or default_folder(loaded.name)
+            result = run_suite(loaded, folder, methods=methods, seeds=seeds, **common)
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
     if as_json:

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rep4ex_bench.doctor.finding import Finding
 from rep4ex_bench.errors import PluginError
-from rep4ex_bench.registry import (
-    DIAGNOSTICS,
-    METHODS,
-    METRICS,
-    REPRESENTATIONS,
-    SCENARIOS,
-    SECOND_STAGES,
-    Registry,
-)
+from rep4ex_bench.registry import REGISTRIES
 from rep4ex_bench.speed.contender import CONTENDERS
-
-_REGISTRIES: tuple[Registry[Any], ...] = (
-    SCENARIOS,
-    METHODS,
-    REPRESENTATIONS,
-    SECOND_STAGES,
-    METRICS,
-    DIAGNOSTICS,
-    CONTENDERS,
-)
 
 
 def check_plug_ins() -> Iterator[Finding]:
     """Yield one finding for each component that is installed and cannot be had."""
-    for registry in _REGISTRIES:
+    for registry in (*REGISTRIES, CONTENDERS):
         for name in registry.names():
             try:
                 registry.get(name)

@@ -18,7 +18,7 @@ from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
 from rep4ex_bench.running.failed_cells import FailedCell, failed_cells
 from rep4ex_bench.running.origin import Origin
-from rep4ex_bench.running.reuse.choice import Chooser, notes
+from rep4ex_bench.running.reuse.choice import Choice, Chooser, notes
 from rep4ex_bench.running.reuse.conditions import Conditions
 from rep4ex_bench.running.reuse.sources import Sources
 from rep4ex_bench.running.run_folder import RunFolder
@@ -130,10 +130,8 @@ def run_suite(
             watcher.planned(len(cells) - apart.total(), choice.reused)
             if apart:
                 watcher.left_out(apart["not_applicable"], apart["unavailable"])
-        for digest in {sources.of(cell) for cell in choice.computed}:
-            folder.keep_source(digest, sources.documents[digest])
         if choice.computed:
-            folder.keep_checks(_checks(part))
+            _keep_origins(folder, part, choice, sources)
             engine.run(choice.computed, *_callbacks(folder, sources, conditions, watcher))
         # the report shows all that the folder holds of the suite, not only this call's part
         everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
@@ -153,6 +151,13 @@ def run_suite(
         notes=notes(folder, choice, others),
         failures=bad,
     )
+
+
+def _keep_origins(folder: RunFolder, part: Suite, choice: Choice, sources: Sources) -> None:
+    """Keep what cells will be computed by, before any is: their code, and a user's data."""
+    for digest in {sources.of(cell) for cell in choice.computed}:
+        folder.keep_source(digest, sources.documents[digest])
+    folder.keep_checks(_checks(part))
 
 
 def _checks(suite: Suite) -> list[ScenarioCheck]:

@@ -14,20 +14,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any
 
 from rep4ex_bench.errors import PluginError
 from rep4ex_bench.parameters import Parameterised
-from rep4ex_bench.registry import (
-    DIAGNOSTICS,
-    METHODS,
-    METRICS,
-    REPRESENTATIONS,
-    SCENARIOS,
-    SECOND_STAGES,
-    Registry,
-    get_metric,
-)
+from rep4ex_bench.registry import DIAGNOSTICS, REGISTRIES, get_metric
 from rep4ex_bench.running.applicability import UnavailableMethod
 from rep4ex_bench.running.reuse.components import code_of
 from rep4ex_bench.running.reuse.modules import Module, is_changed
@@ -36,9 +26,6 @@ from rep4ex_bench.running.suite import Cell
 Document = Mapping[str, Mapping[str, str]]
 _Key = tuple[tuple[str, type[Parameterised]], ...]
 _PACKAGE = "rep4ex-bench"
-_REGISTRIES: tuple[Registry[Any], ...] = (
-    *(METHODS, SCENARIOS, METRICS, DIAGNOSTICS, REPRESENTATIONS, SECOND_STAGES),
-)
 
 
 class Sources:
@@ -57,14 +44,15 @@ class Sources:
         place = (id(cell.scenario), id(cell.method), id(judges), id(diagnostics))
         if place not in self._of_cell:
             # the cell is kept with it: an id belongs to another object once its own is gone
-            self._of_cell[place] = cell, self._add(_components(cell))
+            self._of_cell[place] = cell, self.add(_components(cell))
         return self._of_cell[place][1]
 
     def have_changed(self) -> bool:
         """Say whether the code in a file is other than when it was looked at."""
         return any(is_changed(name, module) for name, module in self._seen.items())
 
-    def _add(self, components: Iterable[Parameterised]) -> str:
+    def add(self, components: Iterable[Parameterised]) -> str:
+        """Return the hash of the document of components, which is then among the documents."""
         key = tuple((_title(one), type(one)) for one in components)
         if key not in self._of_classes:
             sections = {title: self._digests(cls) for title, cls in key}
@@ -82,11 +70,8 @@ class Sources:
 
 def document_of(components: Iterable[Parameterised]) -> Document:
     """Return the document of components that belong to no cell."""
-    sections = {
-        _title(one): {name: module.digest for name, module in code_of(type(one)).items()}
-        for one in components
-    }
-    return {**sections, _PACKAGE: {"version": version(_PACKAGE)}}
+    sources = Sources()
+    return sources.documents[sources.add(components)]
 
 
 def digest_of(document: Document) -> str:
@@ -134,5 +119,5 @@ def _components(cell: Cell) -> Iterator[Parameterised]:
 
 
 def _title(component: Parameterised) -> str:
-    kind = next(one.kind for one in _REGISTRIES if isinstance(component, one.base))
+    kind = next(one.kind for one in REGISTRIES if isinstance(component, one.base))
     return f"{kind} {component.name}"

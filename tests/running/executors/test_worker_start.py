@@ -1,6 +1,7 @@
 """Workers are forks of one template, which outlives runs, and is replaced when it must be."""
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -8,19 +9,8 @@ import psutil
 import pytest
 
 from rep4ex_bench.running.executors import worker_start
-from rep4ex_bench.running.executors.worker_process import WorkerProcess
+from rep4ex_bench.running.executors.frames import Request, read_frame, write_frame
 from rep4ex_bench.running.executors.worker_start import TemplateEndedError, Templates
-from rep4ex_bench.running.suite import parse_suite
-
-ONE_CELL = """
-name = "one"
-seeds = 1
-[[scenarios]]
-name = "linear_action"
-parameters = { n = 30, outcome = "bump" }
-[[methods]]
-name = "constant_mean"
-"""
 
 
 @pytest.fixture
@@ -49,20 +39,23 @@ def test_workers_have_one_parent_and_live_apart(templates):
     assert ended(second)
 
 
+class Reads:
+    """Unpacked in a worker's child, it raises with where that is and with a variable."""
+
+    def __reduce__(self):
+        return eval, ("{}[__import__('os').getcwd(), __import__('os').environ['OF_THIS_TEST']]",)
+
+
 def test_a_worker_works_where_the_runner_does_with_its_variables(templates, tmp_path, monkeypatch):
     ended(templates.start_worker(False))  # the template knows neither
-    monkeypatch.setenv("OF_THIS_TEST", str(tmp_path))
+    monkeypatch.setenv("OF_THIS_TEST", "a value")
     monkeypatch.chdir(tmp_path)
-    suite = parse_suite(ONE_CELL, "t")
-    worker = WorkerProcess("cpu")
-    (cell,) = suite.cells()
-    ((_, result),) = worker.run([cell])
-    assert result.records[0].status == "ok"
-    (process,) = {one.pid for one in psutil.Process().children(recursive=True)} & {
-        worker._worker.process
-    }
-    assert psutil.Process(process).cwd() == str(tmp_path)
-    worker.close()
+    worker = templates.start_worker(False)
+    request = Request(pickle.dumps(Reads()), 60.0, 1 << 30, 0, sys.path)
+    write_frame(worker.requests, pickle.dumps(request))
+    reply = pickle.loads(read_frame(worker.replies))
+    assert pickle.loads(reply.result) == f"KeyError: {(str(tmp_path), 'a value')}"
+    assert ended(worker)
 
 
 def test_another_template_is_started_when_one_was_killed(templates):
@@ -124,7 +117,7 @@ def test_a_template_that_cannot_start_is_an_error(templates, monkeypatch, capfd)
     assert "no_such_program_of_ours" in capfd.readouterr().err
 
 
-def test_a_template_without_work_ends(monkeypatch):
+def test_a_template_without_work_ends():
     """It waits on while it has a worker."""
     code = (
         "import os, socket, time\n"
