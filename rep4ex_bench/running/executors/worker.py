@@ -10,6 +10,7 @@ it. When the runner goes away, the input ends, and so do all of them.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
@@ -146,7 +147,9 @@ def _run_in_child(
     connection.close()
     for one in outputs:
         one.close_writing()
-    os.write(of_method_writing, str(fork_server.started()).encode())
+    started = str(fork_server.started()).encode()
+    with contextlib.suppress(BrokenPipeError):  # cells that cannot be unpacked have ended it by now
+        os.write(of_method_writing, started)
     os.close(of_method_writing)
     limit_watch = LimitWatch({fork_server.process}, request.memory_bytes, scratch)
     of_method = 0
