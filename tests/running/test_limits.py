@@ -1,7 +1,5 @@
 """Whatever a method does, it ends as one failed record; the cells beside it have their numbers."""
 
-import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -9,7 +7,6 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from rep4ex_bench.errors import OutputFolderError, SuiteError, UsageError
@@ -18,7 +15,10 @@ from rep4ex_bench.running.isolation.limits import limit_memory
 from rep4ex_bench.running.runner import run_suite
 from rep4ex_bench.running.suite import parse_suite
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "pages"))
+from left_over import left_over, marked_processes
+
 from _faults import Faulty
 
 SUITE = """\
@@ -79,16 +79,14 @@ def records(tmp_path_factory):
     ended_by_time = [fault for fault, (status, _) in EXPECTED.items() if status == "timeout"]
     others = [fault for fault in EXPECTED if fault not in ended_by_time]
     found = {}
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, marked_processes(str(folder)):
         patch.setattr(METHODS, "_registered", {"faulty": Faulty})
-        patch.setenv("MARK_OF_THESE_TESTS", str(folder))
         for name, faults, seconds in (("time", ended_by_time, 6), ("others", others, 60)):
             suite = suite_with(*faults, "nothing", seconds=seconds)
             run = run_suite(suite, folder / name, workers=2)
             found[name] = run.records.set_index("method_label")
-    time.sleep(0.1)  # the worker itself ends with its runner
-    left = [process for process in psutil.process_iter() if has_mark(process, str(folder))]
-    return found, left
+    # the worker itself ends with its runner
+    return found, left_over(str(folder), 0.1)
 
 
 @pytest.mark.parametrize("fault", EXPECTED)
@@ -105,12 +103,6 @@ def test_what_ran_beside_the_faults_has_its_numbers_and_nothing_is_left(records)
         for honest in ("ols_on_actions", "nothing"):
             assert set(run.loc[[honest], "status"]) <= {"ok", "skipped"}
     assert left == []
-
-
-def has_mark(process, mark):
-    with contextlib.suppress(psutil.Error):
-        return process.pid != os.getpid() and mark in process.environ().values()
-    return False
 
 
 def test_a_child_in_a_session_of_its_own_does_not_outlive_the_cell(tmp_path):

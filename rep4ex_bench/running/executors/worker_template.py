@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 
 from rep4ex_bench.running.executors import worker
 from rep4ex_bench.running.executors.frames import LENGTH, NUMBER, Order
@@ -59,6 +60,7 @@ def _be_worker(control: socket.socket, order: Order, files: list[int]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.environ.clear()
         os.environ.update(order.environment)
+        tempfile.tempdir = None  # looked for anew, by these variables
         with contextlib.suppress(OSError):
             os.chdir(order.folder)
         requests, replies = files

@@ -9,12 +9,11 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.registry import METHODS
-from rep4ex_bench.running.executors import choice, worker_start
+from rep4ex_bench.running.executors import choice
 from rep4ex_bench.running.executors.local import LocalExecutor
 from rep4ex_bench.running.runner import run_suite
 from rep4ex_bench.running.suite import parse_suite
@@ -22,6 +21,7 @@ from rep4ex_bench.running.suite import parse_suite
 # importable by name, so that other machines can load the methods
 sys.path.insert(0, str(Path(__file__).parents[3] / "tools" / "pages"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from left_over import left_over, marked_processes
 from tiny import tiny_suite, with_method
 
 from _faults import Faulty, LosesItsMachine, Waits
@@ -232,24 +232,9 @@ def test_a_real_slurm_queue(tmp_path):
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
 
 
-def test_workers_leave_no_process_behind(executor, tmp_path, monkeypatch):
-    monkeypatch.setenv("MARK_OF_THIS_TEST", str(tmp_path))
-    # else this process's template would be an older one, without the mark
-    monkeypatch.setattr(worker_start, "_templates", worker_start.Templates())
-    run_suite(parse_suite(SUITE, "t"), tmp_path / "out", executor=executor, workers=1, seeds=1)
-    worker_start.close_template()
-    deadline = time.monotonic() + 30
-    while (left := marked(str(tmp_path))) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not left
-
-
-def marked(mark):
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if mark in process.environ().values() and process.pid != os.getpid():
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+def test_workers_leave_no_process_behind(executor, tmp_path):
+    mark = str(tmp_path)
+    with marked_processes(mark):
+        run_suite(parse_suite(SUITE, "t"), tmp_path / "out", executor=executor, workers=1, seeds=1)
+        assert executor != "local" or left_over(mark, 0)  # its template
+    assert not left_over(mark, 30)
