@@ -89,7 +89,9 @@ class Bench:
             child.close()
         if not isinstance(answer, Rates):
             self._child = None
-            raise RuntimeError(f"the machine could not be calibrated: {answer}; see {self._log}")
+            raise RuntimeError(
+                f"the machine could not be calibrated: {answer.error}; see {self._log}"
+            )
         return answer
 
     def measure(self, workload: Workload, names: Sequence[str]) -> Measured:

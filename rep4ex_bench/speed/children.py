@@ -37,6 +37,7 @@ class Child:
     def __init__(
         self, log: Path, environment: dict[str, str], main: Callable[..., None], *arguments: Any
     ) -> None:
+        self._log, self._log_start = log, log.stat().st_size if log.exists() else 0
         self._connection, other = _FORK.Pipe()
         self._process = _FORK.Process(
             target=_run,
@@ -85,7 +86,16 @@ class Child:
             return Death("out_of_memory", "the process was killed: most likely out of memory")
         if code is not None and code < 0:
             return Death("failed", f"the process was ended by {signal.Signals(-code).name}")
-        return Death("failed", f"the process left with exit status {code}")
+        said = self._last_line()
+        return Death("failed", f"the process left with exit status {code}{said and f': {said}'}")
+
+    def _last_line(self) -> str:
+        """Return the last line that was written to the log since the start: what was raised."""
+        with contextlib.suppress(OSError), self._log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").split("\n")
+            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return ""
 
 
 def _run(
