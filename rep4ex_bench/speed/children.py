@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -115,5 +116,7 @@ def _run(
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
+    # a notebook's or a test's streams do not write to descriptors 1 and 2
+    sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1, errors="replace")
     os.environ.update(environment)
     main(connection, *arguments)
