@@ -34,7 +34,10 @@ class Rep4ExPaper(Preset):
 
     name: ClassVar[str] = "rep4ex_paper"
     version: ClassVar[int] = 1
-    quick: ClassVar[dict[str, Any]] = {"steps": 30}
+    quick: ClassVar[dict[str, Any]] = {
+        "steps": 30,
+        "second_stage": {"name": "mlp", "parameters": {"steps": 30}},
+    }
 
     def __init__(
         self,

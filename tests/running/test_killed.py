@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from killing import duration, run_for, server
 from tiny import tiny_suite, with_method
 
-KILLS = 100  # `tools/pages/reliability.py` does more
+KILLS = 60  # `tools/pages/reliability.py` does more
 SUITE = tiny_suite(seeds=4, timeout_seconds=20) + with_method("oracle_control_function")
 # when and how, not what
 VOLATILE = ["fit_seconds", "predict_seconds", "process_seconds", "peak_memory_bytes", "finished_at"]

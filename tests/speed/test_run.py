@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import dying
 
 SHORT = Protocol(
-    rounds=3, fewest_rounds=2, budget_seconds=0.2, shortest_seconds=1e-3, compile_limit_seconds=5
+    rounds=3, fewest_rounds=2, budget_seconds=0.2, shortest_seconds=1e-3, compile_limit_seconds=120
 )
 SMALL = make_workload("residualize", 60, 2, 3)
 LARGER = make_workload("residualize", 80, 2, 3)
@@ -147,16 +148,21 @@ def test_who_dies_takes_nobody_along(folder):
 
 
 def test_first_calls_are_measured_with_empty_caches_and_once(folder):
-    records = run(folder, "compiling", "hanging", work=(SMALL, LARGER)).records
-    assert set(of(records, "hanging")["status"]) == {"timeout"}
-    assert "first call" in of(records, "hanging")["error"].iloc[0]
+    records = run(folder, "compiling", work=(SMALL, LARGER)).records
     first = of(records, "compiling")
     assert first.loc["first_call_seconds", "value"] > 0.5
-    assert first.loc["wall_seconds", "value"].max() < 0.5
+    assert first.loc["wall_seconds", "value"].median() < 0.5
     # the other workload finds it compiled, and shows what the compilation took
     other = of(records, "compiling", LARGER).loc["first_call_seconds", "value"]
     assert other == first.loc["first_call_seconds", "value"]
     assert not list(folder.glob("compiled/first-call-*"))
+
+
+def test_a_first_call_that_never_ends_is_given_up(folder, monkeypatch):
+    monkeypatch.setitem(protocol.PROTOCOLS, "quick", replace(SHORT, compile_limit_seconds=1))
+    hanging = of(run(folder, "hanging").records, "hanging")
+    assert set(hanging["status"]) == {"timeout"}
+    assert "first call" in hanging["error"].iloc[0]
 
 
 def test_a_folder_of_another_machine_or_run_is_refused(folder, tmp_path):

@@ -72,7 +72,10 @@ def test_sizes_at_the_edges(generator, device, relative_error, n, k, d):
 
 @pytest.mark.parametrize(
     ("n", "k", "d", "precision", "tolerance"),
-    [(2100, 4, 8, "precise", PRECISE), (2100, 1, 1, "fast", FAST)],
+    [
+        pytest.param(2100, 4, 8, "precise", PRECISE, marks=pytest.mark.many_programs),
+        (2100, 1, 1, "fast", FAST),
+    ],
 )
 def test_many_rows_take_several_splits_and_chunks(
     generator, device, relative_error, n, k, d, precision, tolerance

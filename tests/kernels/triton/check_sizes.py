@@ -15,9 +15,21 @@ from rep4ex_kernels.residualize import reference as least_squares_reference
 from rep4ex_kernels.residualize.triton_impl import residualize_pass
 
 
+def many_programs(*values):
+    """A case that the interpreter, which runs one program after the other, takes a minute for."""
+    return pytest.param(*values, marks=pytest.mark.many_programs)
+
+
 @pytest.mark.parametrize(
     ("batch", "n", "k", "d"),
-    [(1, 1000, 4, 8), (1, 2200, 2, 3), (1, 257, 4, 128), (1, 65, 64, 128), (40, 24, 3, 2)],
+    [
+        (1, 1000, 4, 8),
+        many_programs(1, 2200, 2, 3),
+        (1, 257, 4, 128),
+        (1, 65, 64, 128),
+        many_programs(40, 24, 3, 2),
+        (9, 24, 3, 2),
+    ],
 )
 def test_mmr(generator, device, relative_error, batch, n, k, d):
     points = torch.randn(batch, n, k, generator=generator)
@@ -29,7 +41,14 @@ def test_mmr(generator, device, relative_error, batch, n, k, d):
 
 @pytest.mark.parametrize(
     ("batch", "n", "m", "d"),
-    [(1, 1200, 1300, 2), (1, 700, 65, 3), (1, 65, 63, 64), (1, 63, 40, 128), (20, 17, 24, 3)],
+    [
+        many_programs(1, 1200, 1300, 2),
+        (1, 700, 65, 3),
+        (1, 65, 63, 64),
+        (1, 63, 40, 128),
+        many_programs(20, 17, 24, 3),
+        (7, 17, 24, 3),
+    ],
 )
 def test_mmd(generator, device, relative_error, batch, n, m, d):
     x = torch.randn(batch, n, d, generator=generator)
@@ -44,7 +63,7 @@ def test_mmd(generator, device, relative_error, batch, n, m, d):
     assert relative_error(actual[2], gradients[1]) < 1e-4
 
 
-@pytest.mark.parametrize(("batch", "n"), [(1, 700), (12, 24)])
+@pytest.mark.parametrize(("batch", "n"), [many_programs(1, 700), (1, 200), (5, 24)])
 def test_hsic(generator, device, relative_error, batch, n):
     x = torch.randn(batch, n, 2, generator=generator)
     y = torch.randn(batch, n, 2, generator=generator) + torch.sin(2 * x)
@@ -59,7 +78,14 @@ def test_hsic(generator, device, relative_error, batch, n):
 
 
 @pytest.mark.parametrize(
-    ("batch", "n", "k", "d"), [(1, 1000, 2, 3), (1, 5000, 1, 1), (1, 130, 64, 128), (60, 8, 2, 2)]
+    ("batch", "n", "k", "d"),
+    [
+        (1, 1000, 2, 3),
+        (1, 5000, 1, 1),
+        many_programs(1, 130, 64, 128),
+        many_programs(60, 8, 2, 2),
+        (7, 8, 2, 2),
+    ],
 )
 def test_least_squares(generator, device, relative_error, batch, n, k, d):
     actions = torch.randn(batch, n, k, generator=generator)

@@ -16,8 +16,8 @@ interpreter is slow: REP4EX_CHECK_STREAMS=all runs every check on every stream, 
 names, separated by commas.
 
 For the same reason the interpreter sees only as many cases of a check as show every value of every
-parameter, always the same ones; `make interpreter` (REP4EX_CHECK_CASES=all) shows it all of them,
-and a GPU runs all.
+parameter, always the same ones, and none that is marked `many_programs`; `make interpreter`
+(REP4EX_CHECK_CASES=all) shows it all of them, and a GPU runs all.
 """
 
 import collections
@@ -52,11 +52,13 @@ def pytest_collection_modifyitems(config, items):
     """Leave out, in the interpreter, cases that show no value which others have not shown."""
     if os.environ.get("TRITON_INTERPRET") != "1" or os.environ.get("REP4EX_CHECK_CASES") == "all":
         return
-    checks = collections.defaultdict(list)
+    checks, left_out = collections.defaultdict(list), []
     for item in items:
-        if item.path.name.startswith("check_") and hasattr(item, "callspec"):
+        if item.get_closest_marker("many_programs"):
+            left_out.append(item)
+        elif item.path.name.startswith("check_") and hasattr(item, "callspec"):
             checks[item.path, item.originalname].append(item)
-    left_out = [
+    left_out += [
         item
         for (path, _), cases in checks.items()
         for item in (by_hash(cases)[1:] if path.stem in EMULATED else others(cases))
@@ -68,12 +70,12 @@ def pytest_collection_modifyitems(config, items):
 
 def others(cases):
     """Return the cases to leave out: every value of every parameter stays."""
-    seen, left_out = set(), []
-    for case in by_hash(cases):
-        if values(case) <= seen:
-            left_out.append(case)
-        seen |= values(case)
-    return left_out
+    left, seen = by_hash(cases), set()
+    while any(values(case) - seen for case in left):
+        chosen = max(left, key=lambda case: len(values(case) - seen))
+        left.remove(chosen)
+        seen |= values(chosen)
+    return left
 
 
 def by_hash(cases):

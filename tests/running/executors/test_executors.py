@@ -132,6 +132,8 @@ def test_order_of_arrival_changes_nothing(reference, tmp_path):
     assert list(run.records["cell_key"].unique()) == planned
 
 
+# What Ray and Slurm lose is counted by the same code, and with either a new place takes seconds.
+@pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)
 def test_what_is_lost_with_its_machine_is_run_again(executor, tmp_path):
     """The first time, a cell ends all that runs it: worker, actor or job."""
     marker = tmp_path / "was here"
@@ -142,6 +144,7 @@ def test_what_is_lost_with_its_machine_is_run_again(executor, tmp_path):
     assert not run.records.duplicated(["cell_key", "metric", "at"]).any()
 
 
+@pytest.mark.parametrize("executor", ["local", "slurm"], indirect=True)
 def test_a_cell_that_always_takes_its_machine_with_it_fails_alone(executor, tmp_path):
     suite = parse_suite(SUITE + with_method("loses_its_machine", marker=""), "t")
     run = run_suite(suite, tmp_path / "out", executor=executor, workers=1, seeds=1)
