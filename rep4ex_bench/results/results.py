@@ -8,10 +8,11 @@ from functools import cached_property
 
 import pandas as pd
 
-from rep4ex_bench.boards.columns import RANKED, further_metrics
+from rep4ex_bench.boards.columns import RANKED, USUAL, column_of, further_metrics
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, rank
 from rep4ex_bench.boards.ranking.cost import cost_table
 from rep4ex_bench.errors import UnknownNameError, UsageError
+from rep4ex_bench.registry import METRICS
 from rep4ex_bench.results import tables
 from rep4ex_bench.results.columns import COLUMNS
 from rep4ex_bench.results.export import table_text
@@ -95,9 +96,10 @@ class Results:
             raise UnknownNameError("table", table, COLUMNS)
         if table != "leaderboard":
             return dict(COLUMNS[table])
+        metrics = [column_of(name, METRICS.known(name)) for name in USUAL]
+        metrics += further_metrics(self.records)
         known = COLUMNS[table] | {
-            column.key: f"{column.meaning}; median over seeds"
-            for column in further_metrics(self.records)
+            column.key: f"{column.meaning}; median over seeds" for column in metrics
         }
         return {str(name): known[str(name)] for name in self.leaderboard().columns}
 
