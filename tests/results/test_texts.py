@@ -141,8 +141,7 @@ def test_csv_and_json_hold_every_digit(results, table):
     for name in expected.columns:
         if pd.api.types.is_float_dtype(expected[name]):
             np.testing.assert_array_equal(read[name], expected[name])
-            finite = np.isfinite(expected[name])
-            values = [value if ok else None for value, ok in zip(expected[name], finite)]
+            values = [value if np.isfinite(value) else None for value in expected[name]]
             assert [row[name] for row in rows] == values
         elif pd.api.types.is_string_dtype(expected[name]):
             assert list(read[name].fillna("")) == list(expected[name])

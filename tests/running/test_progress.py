@@ -30,14 +30,14 @@ def suite_file(tmp_path):
 
 
 def test_a_run_shows_its_cells_where_that_is_asked_for(suite_file, tmp_path, capfd):
-    run_suite(suite_file, tmp_path / "out")
-    assert capfd.readouterr() == ("", "")
-    run = run_suite(suite_file, tmp_path / "out", progress=True, force=True)
+    run = run_suite(suite_file, tmp_path / "out", progress=True)
     shown = capfd.readouterr()
     assert shown.out == ""
     first, second = shown.err.splitlines()
     assert first == "1 cells, 0 of them finished before"
     assert second.startswith("ok     linear_action / constant_mean / seed 0 (1/1 cells")
+    run_suite(suite_file, tmp_path / "out")
+    assert capfd.readouterr() == ("", "")
     board = leaderboard(run.records)
     assert run.leaderboard()["nmse_outside"].equals(board["nmse_outside"])
     assert run.scores()["value"].tolist() == board["nmse_outside"].tolist()
