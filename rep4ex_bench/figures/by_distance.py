@@ -89,12 +89,14 @@ def _draw(
     }
     low, high = log_range(v for v in spread["median"] if math.isfinite(v))
     beyond = []
+    # bands that lie on each other are to leave the lines in sight
+    faint = min(0.15, 0.5 / spread["method_label"].nunique())
     for label, rows in spread.groupby("method_label", sort=False):
         look = looks[str(label)]
         style = line_style(look)
         (entries[label],) = axis.plot(rows["at"], rows["median"], **style, zorder=3)
         axis.fill_between(
-            rows["at"], rows["low"], rows["high"], color=style["color"], alpha=0.15, linewidth=0
+            rows["at"], rows["low"], rows["high"], color=style["color"], alpha=faint, linewidth=0
         )
         top = rows["median"].max()
         if top > high:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.intervals import FEWEST
 from rep4ex_bench.errors import UnknownNameError
 from rep4ex_bench.results.latex import latex_table
 from rep4ex_bench.results.markup import markdown_table
@@ -38,7 +39,10 @@ def table_text(records: pd.DataFrame, name: str, table: pd.DataFrame, form: str)
     text = _shown(records, name, table)
     if form == "markdown":
         return markdown_table(text)
-    return latex_table(text, _CAPTIONS.get(name, f"{name.capitalize()}."), name)
+    caption = _CAPTIONS.get(name, f"{name.capitalize()}.")
+    if name == "leaderboard" and not table["nmse_outside_low"].notna().any():
+        caption += f" Intervals need {FEWEST} independent seeds."
+    return latex_table(text, caption, name)
 
 
 def _shown(records: pd.DataFrame, name: str, table: pd.DataFrame) -> Shown:

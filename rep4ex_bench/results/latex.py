@@ -63,10 +63,15 @@ def latex_table(table: Shown, caption: str, label: str) -> str:
             for text, numeric in zip(row, table.numbers, strict=True)
         ]
         if number in table.strong:
-            cells[table.strong_column] = rf"\textbf{{{cells[table.strong_column]}}}"
+            cells[table.strong_column] = _bold(cells[table.strong_column])
         lines.append(_line(cells))
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+def _bold(cell: str) -> str:
+    # formulas have a weight of their own
+    return rf"\textbf{{\boldmath {cell}}}" if "$" in cell else rf"\textbf{{{cell}}}"
 
 
 def _line(cells: list[str]) -> str:

@@ -157,3 +157,13 @@ def test_a_label_stays_in_its_line(results):
     records = results.records.replace({"method_label": {"rep4ex": "two\n\nlines\x00"}})
     text = type(results)(records).to_latex()
     assert r" & two lines? & " in text
+
+
+def test_powers_of_ten_can_be_the_best(few_seeds):
+    records = few_seeds.records
+    small = records.assign(value=records["value"] * 1e-6)
+    text = type(few_seeds)(small).to_latex()
+    bold = re.findall(r"\\textbf\{(.*?)\} &", text)
+    assert len(bold) == 2
+    assert all(re.fullmatch(r"\\boldmath \$[\d.]+ \\times 10\^\{-\d+\}\$", one) for one in bold)
+    assert "Intervals need 6 independent seeds." in text
