@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rep4ex_bench.numerics import resolve_device
     from rep4ex_bench.oracle import LinearOracle, Oracle
     from rep4ex_bench.registry import get_method, get_scenario, register
+    from rep4ex_bench.results import Results
+    from rep4ex_bench.running.finished import load_run
     from rep4ex_bench.running.runner import Run, run_suite
     from rep4ex_bench.scenario import Queries, Scenario, Task, Truth
     from rep4ex_bench.speed.contender import Contender, register_contender
@@ -28,6 +30,7 @@ __all__ = [
     "Oracle",
     "OracleMethod",
     "Queries",
+    "Results",
     "Run",
     "Scenario",
     "Task",
@@ -37,6 +40,7 @@ __all__ = [
     "fit_threads",
     "get_method",
     "get_scenario",
+    "load_run",
     "register",
     "register_contender",
     "resolve_device",
@@ -50,6 +54,8 @@ _MODULES = {
     "numerics": ["resolve_device"],
     "oracle": ["LinearOracle", "Oracle"],
     "registry": ["get_method", "get_scenario", "register"],
+    "results": ["Results"],
+    "running.finished": ["load_run"],
     "running.runner": ["Run", "run_suite"],
     "scenario": ["Queries", "Scenario", "Task", "Truth"],
     "speed.contender": ["Contender", "register_contender"],

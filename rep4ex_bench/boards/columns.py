@@ -19,7 +19,7 @@ USUAL = ("nmse_inside", "affine_r2", "affine_r2_do")
 # What `ranking.leaderboard` calls its other columns; a metric of such a name is called otherwise.
 OTHER_COLUMNS = frozenset(
     (
-        *("scenario_label", "data_label", "method_label", "role", "left_out", "on_front"),
+        *("scenario_label", "data_label", "method_label", "role", "rank", "left_out", "on_front"),
         *("cells", "cells_ok", "cells_missing", "fit_seconds", "cost_seconds"),
         *("nmse_outside_min", "nmse_outside_max", "nmse_outside_low", "nmse_outside_high"),
         *("breakdown_ols", "breakdown_ols_low", "breakdown_ols_high"),

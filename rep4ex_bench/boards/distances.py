@@ -33,6 +33,30 @@ def error_curves(rows: pd.DataFrame) -> pd.DataFrame:
     return by_place["value"].mean().reset_index()
 
 
+def curve_spread(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return what seeds make of the curves of one scenario.
+
+    Args:
+        curves: of `error_curves`.
+
+    Returns:
+        columns method_label, at, median, low, high (smallest and largest of all seeds) and seeds
+        (how many have a value there), by method in the order of the curves, then by distance. What
+        is not finite is no value.
+    """
+    finite = curves.assign(value=curves["value"].where(np.isfinite(curves["value"])))
+    found = finite.groupby(["method_label", "at"], sort=False)["value"].agg(
+        median="median", low="min", high="max", seeds="size"
+    )
+    order = {label: place for place, label in enumerate(curves["method_label"].unique())}
+    rows = found.reset_index()
+    return rows.sort_values(
+        ["method_label", "at"],
+        key=lambda column: column.map(order) if column.name == "method_label" else column,
+        ignore_index=True,
+    )
+
+
 def joined(distances: FloatArray) -> FloatArray:
     """Return for each distance (n,) the middle of its stretch: the mean of the distinct distances.
 

@@ -24,6 +24,7 @@ HELP = {
     "describe": "Describe a suite, scenario, method, metric and so on, and its parameters.",
     "doctor": "Say what this machine can do; 1 if something promised is missing or gives wrong "
     "numbers.",
+    "export": "Write a table or a figure of a run FOLDER for a paper; nothing is run.",
     "kernels": "Measure the kernels beside what a user would take instead; again: what is missing.",
     "leaderboard": "The leaderboard's site.",
     "list": "List what there is, what is installed, and which assumptions scenarios break.",

@@ -17,6 +17,7 @@ from rep4ex_bench.cli.comparison import print_comparison
 from rep4ex_bench.cli.controls import controls_command
 from rep4ex_bench.cli.describe import breaks, describe_component, list_components
 from rep4ex_bench.cli.diagnostics_table import print_diagnostics
+from rep4ex_bench.cli.export import export_command
 from rep4ex_bench.cli.kernels_json import kernels_json
 from rep4ex_bench.cli.leaderboard import (
     attack_command,
@@ -25,7 +26,6 @@ from rep4ex_bench.cli.leaderboard import (
 )
 from rep4ex_bench.cli.new import new_command
 from rep4ex_bench.cli.own_data import DataOptions, chosen_suite, print_checks
-from rep4ex_bench.cli.progress import ProgressWatcher
 from rep4ex_bench.cli.site import leaderboard_group
 from rep4ex_bench.cli.speed_board import print_speed_board
 from rep4ex_bench.cli.terminal import make_console, plan_text, print_leaderboard, run_json
@@ -33,6 +33,7 @@ from rep4ex_bench.comparison.compare import LEAST, compare_runs
 from rep4ex_bench.doctor.examine import examine, print_findings, problems
 from rep4ex_bench.running.executors.choice import EXECUTORS
 from rep4ex_bench.running.failed_cells import failures_text
+from rep4ex_bench.running.progress import ProgressWatcher
 from rep4ex_bench.running.run_folder import default_folder
 from rep4ex_bench.running.runner import rebuild_report, run_suite
 from rep4ex_bench.running.suite import suite_titles
@@ -314,6 +315,7 @@ VERBS: dict[str, click.Command] = {
         doctor,
         attack_command,
         controls_command,
+        export_command,
         leaderboard_group,
         new_command,
         submit_command,

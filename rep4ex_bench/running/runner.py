@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,12 +14,15 @@ import pandas as pd
 
 from rep4ex_bench.boards.report import write_report
 from rep4ex_bench.boards.report.checks_section import ScenarioCheck
+from rep4ex_bench.errors import UsageError
 from rep4ex_bench.paper import noted
+from rep4ex_bench.results import Results
 from rep4ex_bench.running.cell import CellResult
 from rep4ex_bench.running.cell_log import failure_of
 from rep4ex_bench.running.executors.choice import make_executor
 from rep4ex_bench.running.failed_cells import FailedCell, failed_cells
 from rep4ex_bench.running.origin import Origin
+from rep4ex_bench.running.progress import ProgressWatcher, progress_console
 from rep4ex_bench.running.reuse.choice import Choice, Chooser, notes
 from rep4ex_bench.running.reuse.conditions import Conditions
 from rep4ex_bench.running.reuse.sources import Sources
@@ -26,7 +31,7 @@ from rep4ex_bench.running.suite import Cell, Suite, load_suite
 
 
 class Watcher(Protocol):
-    """Is told how a run goes on; see `cli/progress.py` for the ones of the command line."""
+    """Is told how a run goes on; `ProgressWatcher` (`progress.py`) shows it."""
 
     def planned(self, total: int, reused: int) -> None:
         """Say how many cells are to be had and how many of them were finished before."""
@@ -67,6 +72,26 @@ class Run:
     notes: tuple[str, ...] = ()
     failures: tuple[FailedCell, ...] = ()
 
+    @cached_property
+    def results(self) -> Results:
+        """Everything that the records say, as tables: scores, pairs, costs, failures and so on."""
+        return Results(self.records)
+
+    def leaderboard(self) -> pd.DataFrame:
+        """Return one row per scenario and method; see `Results.leaderboard`."""
+        return self.results.leaderboard()
+
+    def scores(self, metric: str = "nmse_outside") -> pd.DataFrame:
+        """Return one row per scenario, method and seed; see `Results.scores`."""
+        return self.results.scores(metric)
+
+    def pairs(self) -> pd.DataFrame:
+        """Return one row per scenario and pair of methods; see `Results.pairs`."""
+        return self.results.pairs()
+
+    def _repr_html_(self) -> str:
+        return self.results._repr_html_()
+
 
 def run_suite(
     suite: str | Path | Suite,
@@ -81,6 +106,7 @@ def run_suite(
     executor: str = "local",
     workers: int | None = None,
     watcher: Watcher | None = None,
+    progress: bool = False,
     force: bool = False,
     retry_failed: bool = False,
 ) -> Run:
@@ -99,6 +125,8 @@ def run_suite(
         executor: "local", "ray" or "slurm".
         workers: worker processes; None means one per core of the machine or of the cluster.
         watcher: is told how it goes on.
+        progress: show how it goes on: a bar on a terminal, and in a notebook that has ipywidgets; a
+            line per cell on standard error elsewhere. Takes the place of a watcher.
         force: compute all that is asked for, finished or not.
         retry_failed: compute again what failed; without it, only where a limit, the environment
             or the code is other than it was then.
@@ -111,6 +139,7 @@ def run_suite(
         OutputFolderError: the folder is another suite's, or another runner is writing to it.
         OutputWriteError: the disk is full; finished cells are kept.
     """
+    watched = _watched(watcher, progress)
     whole = suite if isinstance(suite, Suite) else load_suite(suite)
     part = whole.narrowed(
         tuple(scenarios), tuple(methods), seeds, timeout_seconds, memory_gigabytes
@@ -120,19 +149,19 @@ def run_suite(
         part.resources.require_gpus()
     folder = RunFolder.open(Path(out), whole.name, whole.title)
     sources, conditions = Sources(), Conditions(device, workers)
-    with folder.held():
+    with folder.held(), watched as told:
         cells = part.cells()
         chooser = Chooser(folder, sources, conditions)
         choice = chooser.choose(cells, force, retry_failed)
         folder.keep_suite(whole.text)
         apart = Counter(cell.left_out.status for cell in choice.left_out if cell.left_out)
-        if watcher is not None:
-            watcher.planned(len(cells) - apart.total(), choice.reused)
+        if told is not None:
+            told.planned(len(cells) - apart.total(), choice.reused)
             if apart:
-                watcher.left_out(apart["not_applicable"], apart["unavailable"])
+                told.left_out(apart["not_applicable"], apart["unavailable"])
         if choice.computed:
             _keep_origins(folder, part, choice, sources)
-            engine.run(choice.computed, *_callbacks(folder, sources, conditions, watcher))
+            engine.run(choice.computed, *_callbacks(folder, sources, conditions, told))
         # the report shows all that the folder holds of the suite, not only this call's part
         everything = whole.narrowed(seeds=max(len(whole.seeds), len(part.seeds))).cells()
         folder.collect(_to_collect(everything, part, folder))
@@ -151,6 +180,17 @@ def run_suite(
         notes=notes(folder, choice, others),
         failures=bad,
     )
+
+
+def _watched(
+    watcher: Watcher | None, progress: bool
+) -> AbstractContextManager[Watcher | None, None]:
+    """Return a context that gives what is told how the run goes on."""
+    if not progress:
+        return nullcontext(watcher)
+    if watcher is not None:
+        raise UsageError("a watcher takes the place of the progress shown: give one of the two")
+    return ProgressWatcher(progress_console())
 
 
 def _keep_origins(folder: RunFolder, part: Suite, choice: Choice, sources: Sources) -> None:

@@ -23,8 +23,10 @@ ROLE_ORDER = ("method", "oracle", "control")
 def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     """Return one row per scenario and method, best median nmse_outside first within each role.
 
-    Columns: scenario_label, data_label, method_label, role, cells (all seeds of the scenario but
-    those that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
+    Columns: scenario_label, data_label, method_label, role, rank (place among the methods of role
+    "method" that apply; missing for others and in an unsolved scenario), cells (all seeds of the
+    scenario but those that are left out), cells_ok, cells_missing, then the median over seeds of
+    nmse_outside,
     nmse_inside, affine_r2, affine_r2_do, of every further scalar metric of the records
     (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
     and _high (95 % interval of the median, NaN with fewer than 6 seeds and where seeds split one
@@ -89,6 +91,8 @@ def _scenario(
     order = table.reset_index().sort_values(
         ["_role", METRIC, "method_label"], na_position="last", kind="stable"
     )
+    ranked = (order["role"] == "method") & (order["left_out"] == "") & controls.ranks
+    order["rank"] = ranked.cumsum().where(ranked).astype("Int64")
     return order.drop(columns="_role")
 
 
@@ -105,10 +109,15 @@ def _medians(rows: pd.DataFrame, metric: str, cells: pd.Series) -> pd.Series:
     found = {}
     for method, count in cells.items():
         present = values.get(method, [])
-        if metric.startswith("nmse"):
+        if counts_failures(metric):
             present = [*present, *[math.inf] * (int(count) - len(present))]
         found[method] = float(np.median(present)) if present else math.nan
     return pd.Series(found)
+
+
+def counts_failures(metric: str) -> bool:
+    """Say whether a cell without a value of a metric counts as infinitely bad, not as none."""
+    return metric.startswith("nmse")
 
 
 def _fronts(table: pd.DataFrame) -> pd.Series:

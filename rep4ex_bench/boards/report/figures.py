@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rep4ex_bench.boards.distances import error_curves
+from rep4ex_bench.boards.distances import curve_spread, error_curves
 from rep4ex_bench.boards.numbers import log_range, plain, shown
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.sweeps import sweeps
@@ -89,21 +89,14 @@ class Figures:
 
 
 def _distance(good: pd.DataFrame, order: dict[str, int]) -> dict[str, Any]:
-    finite = good.assign(value=good["value"].where(np.isfinite(good["value"])))
-    curves: list[dict[str, Any]] = []
-    for label, rows in finite.groupby("method_label", sort=False):
-        by_distance = rows.groupby("at")["value"]
-        medians, lows, highs = by_distance.median(), by_distance.min(), by_distance.max()
-        curves.append(
-            {
-                "method": order[str(label)],
-                "at": [plain(at) for at in medians.index],
-                "median": [plain(v) for v in medians],
-                "low": [plain(v) for v in lows],
-                "high": [plain(v) for v in highs],
-                "seeds": [int(n) for n in by_distance.size()],
-            }
-        )
+    curves: list[dict[str, Any]] = [
+        {
+            "method": order[str(label)],
+            **{name: [plain(v) for v in rows[name]] for name in ("at", "median", "low", "high")},
+            "seeds": [int(n) for n in rows["seeds"]],
+        }
+        for label, rows in curve_spread(good).groupby("method_label", sort=False)
+    ]
     curves.sort(key=lambda curve: curve["method"])
     low, high = log_range(m for curve in curves for m in curve["median"] if m is not None)
     names = list(order)

@@ -156,8 +156,7 @@ def _board(
     groups: dict[str, list[Row]] = {}
     for label, entry in entries:
         rows = groups.setdefault(str(entry["role"]), [])
-        ranked = entry["role"] == "method" and not entry["left_out"] and controls != "unsolved"
-        rank = str(len(rows) + 1) if ranked else ""
+        rank = "" if pd.isna(entry["rank"]) else str(entry["rank"])
         own = by_seed.get((scenario, label), {})
         rows.append(_row(rank, looks[label], entry, own, axis, columns))
     return Board(

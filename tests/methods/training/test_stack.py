@@ -8,7 +8,6 @@ from rich.console import Console
 from torch import nn
 
 from rep4ex_bench import get_method, get_scenario
-from rep4ex_bench.cli.progress import StepBar
 from rep4ex_bench.methods.training.autoencoders import AUTOENCODERS
 from rep4ex_bench.methods.training.early_stopping import PATIENCE, EarlyStopping
 from rep4ex_bench.methods.training.invariance_loss import InvarianceLoss
@@ -19,6 +18,7 @@ from rep4ex_bench.methods.training.optimise import DivergenceError
 from rep4ex_bench.methods.training.replica import Plan, Replica
 from rep4ex_bench.methods.training.rows import Rows
 from rep4ex_bench.methods.training.stack import LEARNING_RATE, train_stack
+from rep4ex_bench.running.progress import StepBar
 from rep4ex_bench.seeding import torch_generator
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""How work is shown while it goes on: a rich progress bar, or plain lines where no terminal is.
+"""How work is shown while it goes on: a rich progress bar, or plain lines where none can be drawn.
 
 `ProgressWatcher` shows the cells of a run, `StepBar` the training steps of one fit.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Literal
 
@@ -13,6 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from rep4ex_bench.running.suite import Cell
+
+
+def progress_console() -> Console:
+    """Return a console for progress: a notebook's if it can draw bars, else standard error."""
+    console = Console(stderr=True)
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        return Console(stderr=True, force_jupyter=False)
+    return console
 
 
 class _Counts:
@@ -56,7 +65,7 @@ class _Counts:
 
 
 class ProgressWatcher:
-    """Context manager that is a `Watcher`: a bar on a terminal, a line per cell elsewhere."""
+    """Context manager that is a `Watcher`: a bar on a terminal or in a notebook, else lines."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -65,7 +74,7 @@ class ProgressWatcher:
         self._task: TaskID | None = None
 
     def __enter__(self) -> ProgressWatcher:
-        if self._console.is_terminal:
+        if self._console.is_terminal or self._console.is_jupyter:
             self._bar = Progress(
                 BarColumn(),
                 TextColumn("{task.description}"),
