@@ -31,7 +31,7 @@ def make_console() -> Console:
 
 
 def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
-    """Print the results of every scenario; oracles and controls stand apart below the methods."""
+    """Print the results of every scenario; tuned methods, oracles and controls stand apart."""
     if records.empty:
         console.print("no finished cells")
         return
@@ -67,32 +67,37 @@ def _outside(records: pd.DataFrame) -> str:
 
 def print_ranking(ranking: Ranking, console: Console) -> None:
     """Print the order over all scenarios, ties as ties, and what seeds and scenarios can decide."""
-    found = ranking.overall
-    if found is not None:
-        table = Table(
-            title=Text(f"scenarios: {found.scenarios}", style="bold"),
-            title_justify="left",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        headings = ["place", "method", "mean rank", "tied", "failed", "missing"]
-        headings += ["scenarios"] if len(found.unplaced) else []
-        for heading in headings:
-            left = heading in ("method", "tied")
-            table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-        for row in found.table.to_dict("records"):
-            place = places(row["best_place"], row["worst_place"])
-            rank_and_ties = (f"{row['mean_rank']:.2f}", row["groups"])
-            table.add_row(place, *_counts(row, rank_and_ties, found))
-        if len(found.unplaced):
-            table.add_section()
-        for row in found.unplaced.to_dict("records"):
-            table.add_row("", *_counts(row, ("", ""), found))
-        console.print(table)
+    for found, title in ((ranking.overall, ""), (ranking.tuned.overall, "tuned methods, ")):
+        if found is not None:
+            console.print(_places_table(found, title))
     for note in ranking.notes():
         console.print(Text(note))
     for gap in ranking.left_out:
         console.print(Text(gap.text))
+
+
+def _places_table(found: Overall, title: str) -> Table:
+    """Return the places of one group."""
+    table = Table(
+        title=Text(f"{title}scenarios: {found.scenarios}", style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    headings = ["place", "method", "mean rank", "tied", "failed", "missing"]
+    headings += ["scenarios"] if len(found.unplaced) else []
+    for heading in headings:
+        left = heading in ("method", "tied")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for row in found.table.to_dict("records"):
+        place = places(row["best_place"], row["worst_place"])
+        rank_and_ties = (f"{row['mean_rank']:.2f}", row["groups"])
+        table.add_row(place, *_counts(row, rank_and_ties, found))
+    if len(found.unplaced):
+        table.add_section()
+    for row in found.unplaced.to_dict("records"):
+        table.add_row("", *_counts(row, ("", ""), found))
+    return table
 
 
 def _counts(row: dict[Any, Any], rank_and_ties: tuple[str, str], found: Overall) -> list[Text]:

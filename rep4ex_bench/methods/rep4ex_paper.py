@@ -11,6 +11,7 @@ would not be trained.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rep4ex_bench.methods._preset import Preset
@@ -35,6 +36,10 @@ class Rep4ExPaper(Preset):
     name: ClassVar[str] = "rep4ex_paper"
     version: ClassVar[int] = 1
     quick: ClassVar[dict[str, Any]] = {"steps": 30}
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "penalty_weight": (10.0, 100.0, 1000.0),
+        "hidden": (32, 64),
+    }
 
     def __init__(
         self,

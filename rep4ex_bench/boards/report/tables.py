@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rep4ex_bench.boards.columns import MetricColumn, further_metrics
+from rep4ex_bench.boards.groups import RANKED
 from rep4ex_bench.boards.numbers import shown, spread
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.strips import Axis, Strip, nmse_by_seed, strip
@@ -50,6 +51,8 @@ class Row:
 @dataclass(frozen=True)
 class Board:
     """The leaderboard of one scenario; rows are grouped by role, methods first.
+
+    Methods as given and tuned ones have ranks of their own.
 
     `metrics` are the columns beside those that every board has. `controls` is the state of its
     controls; where it is "unsolved" no row has a rank. `breaks` says which assumptions the scenario
@@ -156,7 +159,7 @@ def _board(
     groups: dict[str, list[Row]] = {}
     for label, entry in entries:
         rows = groups.setdefault(str(entry["role"]), [])
-        ranked = entry["role"] == "method" and not entry["left_out"] and controls != "unsolved"
+        ranked = entry["role"] in RANKED and not entry["left_out"] and controls != "unsolved"
         rank = str(len(rows) + 1) if ranked else ""
         own = by_seed.get((scenario, label), {})
         rows.append(_row(rank, looks[label], entry, own, axis, columns))
