@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -47,17 +48,21 @@ class Trial:
     results: list[float | Exception] = field(default_factory=list)
 
     @property
-    def best(self) -> int | None:
-        """Place of the first candidate with the smallest error; None where all failed."""
+    def best(self) -> tuple[float, int] | None:
+        """Smallest error and the place of the first candidate that has it; None: all failed."""
         scored = [
             (one, place) for place, one in enumerate(self.results) if not isinstance(one, Exception)
         ]
-        return min(scored)[1] if scored else None
+        return min(scored, default=None)
 
     def said(self) -> dict[str, float | str]:
         """Return what the choice has to say of itself, for diagnostics."""
+        chosen, error = "", math.nan
+        if (best := self.best) is not None:
+            chosen, error = self.candidates[best[1]].text, best[0]
         said: dict[str, float | str] = {
-            "tuning_chosen": "" if self.best is None else self.candidates[self.best].text,
+            "tuning_chosen": chosen,
+            "tuning_error": error,
             "tuning_candidates": len(self.candidates),
             "tuning_failed": sum(isinstance(one, Exception) for one in self.results),
             "tuning_split": self.validation.split,

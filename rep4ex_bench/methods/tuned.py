@@ -169,7 +169,8 @@ class Tuned(Method):
             if trial.best is None:
                 found[place] = DataError(f"tuned: {trial.failure(self.base().name)}")
             else:
-                method = trial.candidates[trial.best].method
+                _, best = trial.best
+                method = trial.candidates[best].method
                 chosen.append((place, Fit(method, trains[place], seeds[place])))
         refitted = fit_alike_together([fit for _, fit in chosen], device)
         for (place, _), one in zip(chosen, refitted, strict=True):

@@ -152,7 +152,8 @@ def test_what_a_loop_would_choose_is_chosen():
     assert np.array_equal(fitted.fitted.coefficients, np.polyfit(a, y, best))
     said = fitted.diagnostics
     assert said["tuning_chosen"] == "degree = 2"
-    assert [v for k, v in said.items() if k.startswith("tuning_error")] == pytest.approx(
+    assert said["tuning_error"] == pytest.approx(errors[2], rel=1e-9)
+    assert [v for k, v in said.items() if k.startswith("tuning_error ")] == pytest.approx(
         list(errors.values()), rel=1e-9
     )
     assert (said["tuning_candidates"], said["tuning_failed"], said["tuning_split"]) == (

@@ -1,7 +1,11 @@
 """Grids in a suite: a row a point, or one tuned row; what is wrong is said before anything runs."""
 
+import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from rep4ex_bench.errors import SuiteError
@@ -9,6 +13,7 @@ from rep4ex_bench.registry import get_method
 from rep4ex_bench.running.cell import run_cell
 from rep4ex_bench.running.suite import parse_suite
 
+SUBMISSIONS = Path(__file__).parents[2] / "leaderboard/submissions"
 SUITE = """\
 name = "tiny"
 seeds = 1
@@ -108,9 +113,26 @@ def test_scenarios_have_no_grids():
 def test_a_tuned_method_runs_as_any_other():
     entry = "parameters = { steps = 5 }\ngrid = { hidden = [4, 64] }\ntune = {}"
     (cell,) = parse_suite(SUITE + entry, "t").cells()
-    records = run_cell(cell, "cpu").records
+    records = run_cell(replace(cell, diagnostics=()), "cpu").records
     assert {(one.method, one.method_label) for one in records} == {
         ("tuned", "mlp_on_actions (tuned)")
     }
     (error,) = [one.value for one in records if one.metric == "nmse_outside"]
     assert 0 < error < math.inf
+
+
+def test_entries_without_a_grid_have_the_keys_that_they_had():
+    """Keys as they stand in committed records, made before suites had grids."""
+    compared = 0
+    for bundle in sorted(SUBMISSIONS.glob("*/*/bundle")):
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        if manifest["suite"]["name"] != "smoke":
+            continue
+        suite = parse_suite((bundle / "suite.toml").read_text(), "suite.toml")
+        same = manifest["method"]["version"] == suite.methods[manifest["method"]["label"]].version
+        records = pq.read_table(bundle / "records.parquet").to_pandas()
+        keys = {(c.scenario_label, c.method_label, c.seed): c.key for c in suite.cells()}
+        for row in records.drop_duplicates("cell_key").itertuples() if same else ():
+            assert keys[row.scenario_label, row.method_label, row.seed] == row.cell_key
+            compared += 1
+    assert compared

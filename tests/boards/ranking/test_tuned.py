@@ -34,10 +34,6 @@ def default(records):
     return records[records["method"] != "tuned"]
 
 
-def without(board, *columns):
-    return board.drop(columns=list(columns)).reset_index(drop=True)
-
-
 def test_tuned_rows_change_nothing_of_the_others(records, default):
     whole, part = rank(records), rank(default)
     pd.testing.assert_frame_equal(whole.overall.table, part.overall.table)
