@@ -48,7 +48,7 @@ def configurations_of(records: pd.DataFrame) -> dict[str, int]:
 def mark(group: str, tried: int = 1) -> str:
     """Return what stands beside a method's label: "tuned, 8 configurations", "oracle" or ""."""
     if group == TUNED and tried:
-        return f"{TUNED}, {tried} configurations"
+        return f"{TUNED}, {tried} configuration{'s' if tried > 1 else ''}"
     return "" if group == "method" else group
 
 

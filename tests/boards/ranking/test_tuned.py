@@ -58,6 +58,7 @@ def test_tuned_rows_are_marked(records):
     assert set(groups_of(records).values()) == {"method", "tuned"}
     assert configurations_of(records) == {"a": 1, "b": 1, "ta": 3, "tb": 3}
     assert appearances(records)["ta"].mark == "tuned, 3 configurations"
+    assert appearances(records)["a"].mark == ""
     assert len(TUNED.configurations()) > 3
     board = leaderboard(records)
     x = board[board["scenario_label"] == "x"]
