@@ -17,6 +17,7 @@ from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
 from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.sequential import Decision
 from rep4ex_bench.cli.results_table import results_tables
+from rep4ex_bench.grids import TUNED
 from rep4ex_bench.running.applicability import LeftOut
 from rep4ex_bench.running.runner import Run
 from rep4ex_bench.running.suite import Suite
@@ -35,9 +36,9 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
     if records.empty:
         console.print("no finished cells")
         return
-    metrics = further_metrics(records)
+    board, metrics = leaderboard(records), further_metrics(records)
     too_wide: dict[str, None] = {}
-    for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
+    for scenario, rows in board.groupby("scenario_label", sort=False):
         tables, left_out = results_tables(str(scenario), rows, metrics, console)
         for table in tables:
             console.print(table)
@@ -50,6 +51,10 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         "of its kind is both more accurate and cheaper.",
         highlight=False,
     )
+    if TUNED in set(board["role"]):
+        console.print(
+            "Tuned methods chose their parameters on their training data and are ranked apart."
+        )
     if too_wide:
         console.print(f"In the report, too wide for this terminal: {', '.join(too_wide)}.")
     for column in metrics:

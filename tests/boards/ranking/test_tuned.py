@@ -79,4 +79,5 @@ def test_terminal_says_it_once(records):
     text = out.getvalue()
     assert "a (tuned, 3 configurations)" in text
     assert "tuned methods, scenarios: 2" in text
+    assert "Tuned methods chose their parameters" in text
     assert "a (tuned) (tuned" not in text
