@@ -109,11 +109,14 @@ class Method(Component, ABC):
         version: raised whenever the same parameters, data and seed give other numbers.
         role: "method", or "control" for the floor that every method must beat. Oracles derive from
             `OracleMethod`.
+        default_grid: values of parameters that are worth trying, a list each; what `tuned` tries
+            where no grid is given. It is no part of what a cell is.
         needs, requires, install, quick: see `Component`.
     """
 
     kind: ClassVar[str] = "method"
     role: ClassVar[Role] = "method"
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
 
     @abstractmethod

@@ -20,6 +20,7 @@ USUAL = ("nmse_inside", "affine_r2", "affine_r2_do")
 OTHER_COLUMNS = frozenset(
     (
         *("scenario_label", "data_label", "method_label", "role", "rank", "left_out", "on_front"),
+        "configurations",
         *("cells", "cells_ok", "cells_missing", "fit_seconds", "cost_seconds"),
         *("nmse_outside_min", "nmse_outside_max", "nmse_outside_low", "nmse_outside_high"),
         *("breakdown_ols", "breakdown_ols_low", "breakdown_ols_high"),

@@ -9,6 +9,7 @@ from rep4ex_bench.component import Component
 from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import PluginError, UnknownNameError
 from rep4ex_bench.installed import missing_package
+from rep4ex_bench.method import Method
 from rep4ex_bench.metric import Metric
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import (
@@ -92,6 +93,9 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     if issubclass(cls, Component):
         words = check_words(f"{cls.kind} {cls.name!r}", "needs", cls.needs)
         lines.append(f"needs: {_listed(words)}")
+    if issubclass(cls, Method) and cls.default_grid:
+        lists = (f"{name} {list(values)}" for name, values in cls.default_grid.items())
+        lines.append(f"tuned over: {', '.join(lists)}")
     if issubclass(cls, Component | Contender):
         missing = missing_package(cls)
         state = "" if not cls.requires else f" ({missing or 'installed'})"

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rep4ex_bench.errors import PluginError, UsageError
+from rep4ex_bench.grids import TUNED
 from rep4ex_bench.registry import METHODS
 from rep4ex_bench.running.suite import Suite, load_suite, parse_suite
 from rep4ex_bench.scenarios._own_data.table import file_hash
@@ -91,9 +92,12 @@ def suite_of_data(options: DataOptions, methods: tuple[str, ...] = ()) -> Suite:
 
 
 def _competes(name: str) -> bool:
-    """Say whether a method is no oracle and can be had; one that cannot is one warning."""
+    """Say whether a method is no oracle and can be had; one that cannot is one warning.
+
+    `tuned` is another method once more: who wants it says of which.
+    """
     try:
-        return METHODS.get(name).role != "oracle"
+        return name != TUNED and METHODS.get(name).role != "oracle"
     except PluginError as error:
         click.echo(f"warning: {error}; the run goes without it", err=True)
         return False

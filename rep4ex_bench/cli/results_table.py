@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn
+from rep4ex_bench.boards.groups import mark
 from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.report.ranking_section import error_interval, reach
 
 # Below this many columns the interval and the breakdown are left out; the report has them.
 _WIDE = 100
-_MARKS = {"method": "", "oracle": " (oracle)", "control": " (control)"}
 _MEASURED = 100_000  # wider than any table, so that it says what it would take
 
 
@@ -101,9 +101,16 @@ def _table(name: Text, rows: pd.DataFrame, columns: list[_Column], wide: bool) -
         if row["role"] != previous:
             table.add_section()
         previous = row["role"]
-        method = Text(row["method_label"] + _MARKS[row["role"]])
+        method = Text(_named(row))
         table.add_row(method, *(column.cell(row) for column in columns))
     return table
+
+
+def _named(row: pd.Series) -> str:
+    """Return a method's label with what it is, once: many labels end in "(tuned)" already."""
+    said = mark(row["role"], int(row["configurations"]))
+    label = str(row["method_label"]).removesuffix(f" ({row['role']})")
+    return f"{label} ({said})" if said else label
 
 
 def _heading(lines: tuple[str, ...], most: int) -> Text:

@@ -17,6 +17,7 @@ from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
 from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.sequential import Decision
 from rep4ex_bench.cli.results_table import results_tables
+from rep4ex_bench.grids import TUNED
 from rep4ex_bench.running.applicability import LeftOut
 from rep4ex_bench.running.runner import Run
 from rep4ex_bench.running.suite import Suite
@@ -31,13 +32,13 @@ def make_console() -> Console:
 
 
 def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
-    """Print the results of every scenario; oracles and controls stand apart below the methods."""
+    """Print the results of every scenario; tuned methods, oracles and controls stand apart."""
     if records.empty:
         console.print("no finished cells")
         return
-    metrics = further_metrics(records)
+    board, metrics = leaderboard(records), further_metrics(records)
     too_wide: dict[str, None] = {}
-    for scenario, rows in leaderboard(records).groupby("scenario_label", sort=False):
+    for scenario, rows in board.groupby("scenario_label", sort=False):
         tables, left_out = results_tables(str(scenario), rows, metrics, console)
         for table in tables:
             console.print(table)
@@ -50,6 +51,10 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
         "of its kind is both more accurate and cheaper.",
         highlight=False,
     )
+    if TUNED in set(board["role"]):
+        console.print(
+            "Tuned methods chose their parameters on their training data and are ranked apart."
+        )
     if too_wide:
         console.print(f"In the report, too wide for this terminal: {', '.join(too_wide)}.")
     for column in metrics:
@@ -67,32 +72,37 @@ def _outside(records: pd.DataFrame) -> str:
 
 def print_ranking(ranking: Ranking, console: Console) -> None:
     """Print the order over all scenarios, ties as ties, and what seeds and scenarios can decide."""
-    found = ranking.overall
-    if found is not None:
-        table = Table(
-            title=Text(f"scenarios: {found.scenarios}", style="bold"),
-            title_justify="left",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        headings = ["place", "method", "mean rank", "tied", "failed", "missing"]
-        headings += ["scenarios"] if len(found.unplaced) else []
-        for heading in headings:
-            left = heading in ("method", "tied")
-            table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-        for row in found.table.to_dict("records"):
-            place = places(row["best_place"], row["worst_place"])
-            rank_and_ties = (f"{row['mean_rank']:.2f}", row["groups"])
-            table.add_row(place, *_counts(row, rank_and_ties, found))
-        if len(found.unplaced):
-            table.add_section()
-        for row in found.unplaced.to_dict("records"):
-            table.add_row("", *_counts(row, ("", ""), found))
-        console.print(table)
+    for found, title in ((ranking.overall, ""), (ranking.tuned.overall, "tuned methods, ")):
+        if found is not None:
+            console.print(_places_table(found, title))
     for note in ranking.notes():
         console.print(Text(note))
     for gap in ranking.left_out:
         console.print(Text(gap.text))
+
+
+def _places_table(found: Overall, title: str) -> Table:
+    """Return the places of one group."""
+    table = Table(
+        title=Text(f"{title}scenarios: {found.scenarios}", style="bold"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    headings = ["place", "method", "mean rank", "tied", "failed", "missing"]
+    headings += ["scenarios"] if len(found.unplaced) else []
+    for heading in headings:
+        left = heading in ("method", "tied")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for row in found.table.to_dict("records"):
+        place = places(row["best_place"], row["worst_place"])
+        rank_and_ties = (f"{row['mean_rank']:.2f}", row["groups"])
+        table.add_row(place, *_counts(row, rank_and_ties, found))
+    if len(found.unplaced):
+        table.add_section()
+    for row in found.unplaced.to_dict("records"):
+        table.add_row("", *_counts(row, ("", ""), found))
+    return table
 
 
 def _counts(row: dict[Any, Any], rank_and_ties: tuple[str, str], found: Overall) -> list[Text]:

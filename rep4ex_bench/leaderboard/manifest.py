@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from rep4ex_bench.errors import BundleError
 from rep4ex_bench.expectations import problem_text
-from rep4ex_bench.running.suite import Label, Name, Parameters
+from rep4ex_bench.running.suite_entries import Label, Name, Parameters
 
 FORMAT_VERSION = 1
 MOST_SEEDS = 1_000

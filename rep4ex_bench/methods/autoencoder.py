@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rep4ex_bench.methods._preset import DEFAULT, Preset
@@ -24,6 +25,10 @@ class Autoencoder(Preset):
     name: ClassVar[str] = "autoencoder"
     version: ClassVar[int] = 3
     quick: ClassVar[dict[str, Any]] = {"steps": 30}
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "hidden": (32, 64, 128),
+        "second_stage": ("index_splines", "splines"),
+    }
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -45,6 +46,10 @@ class MLPOnActions(Method):
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset()
     quick: ClassVar[dict[str, Any]] = {"steps": 30}
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "hidden": (16, 64, 128),
+        "steps": (500, 1500),
+    }
 
     def __init__(self, hidden: int = 64, steps: int = 1500) -> None:
         self.hidden = hidden

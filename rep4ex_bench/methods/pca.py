@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from rep4ex_bench.methods._preset import DEFAULT, Preset
 from rep4ex_bench.methods.representations.pca import PrincipalComponents
@@ -20,6 +21,9 @@ class PCA(Preset):
 
     name: ClassVar[str] = "pca"
     version: ClassVar[int] = 2
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "second_stage": ("index_splines", "splines", "thin_plate", "mlp"),
+    }
 
     def __init__(
         self, latent_dim: int | str | None = None, second_stage: SecondStage | str = DEFAULT

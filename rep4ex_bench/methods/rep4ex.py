@@ -8,6 +8,7 @@ support. `docs/ablations.md` has what each of them brings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rep4ex_bench.methods._preset import DEFAULT, Preset
@@ -32,6 +33,10 @@ class Rep4Ex(Preset):
     name: ClassVar[str] = "rep4ex"
     version: ClassVar[int] = 3
     quick: ClassVar[dict[str, Any]] = {"steps": 30}
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "penalty_weight": (0.3, 3.0, 30.0),
+        "hidden": (32, 64),
+    }
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ would not be trained.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rep4ex_bench.methods._preset import Preset
@@ -37,6 +38,10 @@ class Rep4ExPaper(Preset):
     quick: ClassVar[dict[str, Any]] = {
         "steps": 30,
         "second_stage": {"name": "mlp", "parameters": {"steps": 30}},
+    }
+    default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
+        "penalty_weight": (10.0, 100.0, 1000.0),
+        "hidden": (32, 64),
     }
 
     def __init__(

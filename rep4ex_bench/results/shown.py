@@ -14,8 +14,9 @@ import pandas as pd
 
 from rep4ex_bench.boards.columns import further_metrics
 from rep4ex_bench.boards.numbers import shown
+from rep4ex_bench.grids import TUNED
 
-_MARKS = {"oracle": " (oracle)", "control": " (control)"}
+_MARKS = {"tuned": " (tuned)", "oracle": " (oracle)", "control": " (control)"}
 _ABSENT = "\N{EN DASH}"
 
 
@@ -46,14 +47,15 @@ def one_line(text: str) -> str:
 
 
 def marked(label: str, role: str) -> str:
-    """Return the label of a method with its role, where it is no competitor."""
+    """Return the label of a method with its role, where it does not compete as given."""
     return one_line(label) + _MARKS.get(role, "")
 
 
 def leaderboard_shown(board: pd.DataFrame, records: pd.DataFrame) -> Shown:
     """Return the leaderboard of all scenarios; the best that is no oracle in bold.
 
-    In a scenario that ranks nobody, and among errors that are infinite, none is.
+    Tuned methods have a best of their own. In a scenario that ranks nobody, and among errors that
+    are infinite, none is.
     """
     metrics = further_metrics(records)
     with_interval = bool(board["nmse_outside_low"].notna().any())
@@ -86,15 +88,23 @@ def leaderboard_shown(board: pd.DataFrame, records: pd.DataFrame) -> Shown:
     return Shown(headings, numbers, rows, frozenset(strong), 4, frozenset(groups))
 
 
-def _best(board: pd.DataFrame) -> dict[str, float]:
-    """Return the smallest finite median of each scenario that ranks methods, oracles aside."""
+def _best(board: pd.DataFrame) -> dict[tuple[str, bool], float]:
+    """Return the smallest finite median of each scenario that ranks methods, oracles aside.
+
+    Of tuned methods apart from the others: the key says whether they are.
+    """
     known = board[(board["role"] != "oracle") & (board["controls"] != "unsolved")]
-    found = known.groupby("scenario_label", sort=False)["nmse_outside"].min()
-    return {str(label): float(value) for label, value in found.items() if math.isfinite(value)}
+    tuned = known["role"] == TUNED
+    found = known.groupby(["scenario_label", tuned], sort=False)["nmse_outside"].min()
+    return {
+        (str(scenario), bool(is_tuned)): float(value)
+        for (scenario, is_tuned), value in found.items()  # type: ignore[misc]
+        if math.isfinite(value)
+    }
 
 
-def _is_best(row: Mapping[Any, Any], best: dict[str, float]) -> bool:
-    least = best.get(str(row["scenario_label"]))
+def _is_best(row: Mapping[Any, Any], best: dict[tuple[str, bool], float]) -> bool:
+    least = best.get((str(row["scenario_label"]), row["role"] == TUNED))
     return bool(row["role"] != "oracle" and row["nmse_outside"] == least)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from rep4ex_bench.boards.columns import RANKED, further_metrics
 from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.boards.distances import error_curves
+from rep4ex_bench.boards.groups import groups_of
 from rep4ex_bench.boards.ranking import Ranking
 from rep4ex_bench.boards.ranking.board import counts_failures
 from rep4ex_bench.boards.ranking.scores import Scores, scores
@@ -109,7 +110,7 @@ def cell_curves(records: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return the values of a metric along its axis for every cell that has some."""
     check_metric(metric, curve_metrics(records), "metric with an axis")
     tables = []
-    roles = records.drop_duplicates("method_label", keep="last").set_index("method_label")["role"]
+    roles = groups_of(records)
     for label, rows in records.groupby("scenario_label", sort=False):
         if metric == BY_DISTANCE:
             found = error_curves(rows)

@@ -14,9 +14,11 @@
     parameters = { k = 2, d = 2 }
     [[methods]]
     name = "rep4ex"
+    grid = { hidden = [32, 64] }   # a row a point, or, with `tune = {}`, one tuned row
 
 Every name and parameter is checked before anything runs. A method that cannot be imported stops
-nothing: its cells are planned, and left out with the reason (`applicability.py`).
+nothing: its cells are planned, and left out with the reason (`applicability.py`). What an entry may
+say is in `suite_entries.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rep4ex_bench.diagnostic import Diagnostic
 from rep4ex_bench.errors import SuiteError, UnknownNameError, UsageError
@@ -46,21 +48,8 @@ from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import get_metric, get_scenario
 from rep4ex_bench.running.applicability import LeftOut, left_out, method_or_placeholder
 from rep4ex_bench.running.resources import ONE_CORE, Resources
+from rep4ex_bench.running.suite_entries import Entry, MethodEntry, Name, expanded
 from rep4ex_bench.scenario import Scenario
-
-Label = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-_Plain = bool | int | float | str | None
-# A parameter that is a component is a table of its name, version and parameters.
-_Table = dict[str, _Plain | dict[str, Any]]
-Parameters = dict[str, _Plain | _Table]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    name: str
-    label: Label | None = None
-    parameters: Parameters = Field(default_factory=dict)
 
 
 class _SuiteFile(BaseModel):
@@ -72,8 +61,8 @@ class _SuiteFile(BaseModel):
     timeout_seconds: float | int = Field(600.0, gt=0, le=86_400)
     metrics: list[str] = Field(default_factory=lambda: list(DEFAULT_METRICS), min_length=1)
     resources: Resources = ONE_CORE
-    scenarios: list[_Entry] = Field(min_length=1)
-    methods: list[_Entry] = Field(min_length=1)
+    scenarios: list[Entry] = Field(min_length=1)
+    methods: list[MethodEntry] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -278,6 +267,7 @@ def parse_suite(text: str, source: str) -> Suite:
     seeds = range(content.seeds) if isinstance(content.seeds, int) else content.seeds
     if not seeds or len(set(seeds)) != len(seeds):
         raise SuiteError(f"{source}: seeds must be a number or a list without repeats, got {seeds}")
+    methods = [one for entry in content.methods for one in expanded(entry, source)]
     return Suite(
         name=content.name,
         title=content.title,
@@ -286,13 +276,13 @@ def parse_suite(text: str, source: str) -> Suite:
         timeout_seconds=float(content.timeout_seconds),
         metrics=tuple(content.metrics),
         scenarios=_components("scenarios", content.scenarios, get_scenario, source),
-        methods=_components("methods", content.methods, method_or_placeholder, source),
+        methods=_components("methods", methods, method_or_placeholder, source),
         text=text,
         resources=content.resources,
     )
 
 
-def _components(kind: str, entries: list[_Entry], get: Any, source: str) -> dict[str, Any]:
+def _components(kind: str, entries: list[Entry], get: Any, source: str) -> dict[str, Any]:
     components: dict[str, Any] = {}
     identities: dict[str, str] = {}
     for entry in entries:

@@ -75,6 +75,7 @@ def test_a_plan_has_every_method_that_is_no_oracle(data, tmp_path):
     assert not (tmp_path / "out").exists()
     assert "rep4ex" in result.output
     assert "oracle" not in result.output
+    assert "tuned" not in result.output  # another method once more
 
 
 def test_what_is_missing_is_named(data):

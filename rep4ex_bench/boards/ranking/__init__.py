@@ -13,8 +13,8 @@ cost.py         CPU seconds and memory to reach an error
 sequential.py   a test that may be looked at after every seed
 """
 
-from rep4ex_bench.boards.ranking.board import ROLE_ORDER, leaderboard
+from rep4ex_bench.boards.ranking.board import leaderboard
 from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.summary import Ranking, places, rank
 
-__all__ = ["ROLE_ORDER", "Gap", "Ranking", "gaps", "leaderboard", "places", "rank"]
+__all__ = ["Gap", "Ranking", "gaps", "leaderboard", "places", "rank"]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn, further_metrics
 from rep4ex_bench.boards.declared import declarations
+from rep4ex_bench.boards.groups import GROUPS, RANKED_GROUPS, configurations_of
 from rep4ex_bench.boards.intervals import median_interval
 from rep4ex_bench.boards.ranking.breakdown import breakdowns
 from rep4ex_bench.boards.ranking.controls import Controlled, controlled
@@ -17,16 +18,15 @@ from rep4ex_bench.boards.ranking.pareto import on_front
 from rep4ex_bench.boards.ranking.scores import METRIC, Scores, scores
 from rep4ex_bench.records.kinds import failures
 
-ROLE_ORDER = ("method", "oracle", "control")
-
 
 def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     """Return one row per scenario and method, best median nmse_outside first within each role.
 
-    Columns: scenario_label, data_label, method_label, role, rank (place among the methods of role
-    "method" that apply; missing for others and in an unsolved scenario), cells (all seeds of the
-    scenario but those that are left out), cells_ok, cells_missing, then the median over seeds of
-    nmse_outside,
+    Columns: scenario_label, data_label, method_label, role ("tuned" of a tuned method, which is
+    ordered among its like, `groups.py`), rank (place among the methods of its role that apply;
+    missing for oracles, controls and in an unsolved scenario), configurations (that it tried, 1
+    where it was not tuned, 0 where nobody can tell), cells (all seeds of the scenario but those
+    that are left out), cells_ok, cells_missing, then the median over seeds of nmse_outside,
     nmse_inside, affine_r2, affine_r2_do, of every further scalar metric of the records
     (`columns.py`) and of fit_seconds; nmse_outside_min and _max (over all seeds), nmse_outside_low
     and _high (95 % interval of the median, NaN with fewer than 6 seeds and where seeds split one
@@ -41,13 +41,15 @@ def leaderboard(records: pd.DataFrame) -> pd.DataFrame:
     by_scenario = records.groupby("scenario_label", sort=False)
     found, further = scores(records), further_metrics(records)
     controls, declared = controlled(records, found), declarations(records)
+    tried = configurations_of(records)
     tables = [
         _scenario(s, by_scenario.get_group(s.scenario), controls[s.scenario], further).assign(
             breaks=declared[s.scenario].breaks
         )
         for s in found
     ]
-    return pd.concat(tables, ignore_index=True)
+    board = pd.concat(tables, ignore_index=True)
+    return board.assign(configurations=board["method_label"].map(tried))
 
 
 def _scenario(
@@ -87,12 +89,13 @@ def _scenario(
     why = reasons(rows)
     empty = table["cells"] == 0
     table["left_out"] = [why.get(str(method), "") if empty[method] else "" for method in methods]
-    table["_role"] = table["role"].map({role: i for i, role in enumerate(ROLE_ORDER)})
+    table["_role"] = table["role"].map({role: i for i, role in enumerate(GROUPS)})
     order = table.reset_index().sort_values(
         ["_role", METRIC, "method_label"], na_position="last", kind="stable"
     )
-    ranked = (order["role"] == "method") & (order["left_out"] == "") & controls.ranks
-    order["rank"] = ranked.cumsum().where(ranked).astype("Int64")
+    ranked = order["role"].isin(RANKED_GROUPS) & (order["left_out"] == "") & controls.ranks
+    places = ranked.groupby(order["role"]).cumsum()
+    order["rank"] = places.where(ranked).astype("Int64")
     return order.drop(columns="_role")
 
 

@@ -48,14 +48,14 @@ class Overall:
     unplaced: pd.DataFrame
 
 
-def overall(scores: list[Scores]) -> Overall | None:
-    """Return the order of the methods of role "method"; None where there are fewer than two.
+def overall(scores: list[Scores], role: str = "method") -> Overall | None:
+    """Return the order of the methods of one role; None where there are fewer than two.
 
     A method is ranked in a scenario by its median nmse_outside, a failed or missing cell counting
     as infinitely bad; equal medians share the mean of their ranks. Where fewer than two methods
     apply in every scenario, all of them are without place.
     """
-    medians = pd.DataFrame({s.scenario: s.of_role("method").median() for s in scores}).T
+    medians = pd.DataFrame({s.scenario: s.of_role(role).median() for s in scores}).T
     if medians.shape[1] < 2:
         return None
     # where no method applies nobody can be ranked, and nobody lacks anything

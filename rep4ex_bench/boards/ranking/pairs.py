@@ -25,8 +25,8 @@ _MOST_METHODS = 40
 _FAILED = 600.0  # log ratios beyond this are those of a failure (`scores.log_ratio`)
 
 
-def compare_pairs(scores: Sequence[Scores]) -> pd.DataFrame:
-    """Return one row per scenario and pair of methods of role "method".
+def compare_pairs(scores: Sequence[Scores], role: str = "method") -> pd.DataFrame:
+    """Return one row per scenario and pair of methods of one role.
 
     Columns: scenario_label, first, second (`first` has the smaller median), seeds, ratio (median
     over seeds of the error of `second` over that of `first`; geometric mean where seeds split one
@@ -37,12 +37,12 @@ def compare_pairs(scores: Sequence[Scores]) -> pd.DataFrame:
     compared with the best and with the one before it only.
     """
     columns = ["scenario_label", "first", "second", "seeds", "ratio", "p", "p_holm", "decided"]
-    rows = [row for one in scores for row in _rows(one)]
+    rows = [row for one in scores for row in _rows(one, role)]
     return pd.DataFrame(rows, columns=[*columns, "smallest_ratio", "one_table"])
 
 
-def _rows(scores: Scores) -> list[dict[str, object]]:
-    table = scores.of_role("method").dropna(axis=1, how="all")
+def _rows(scores: Scores, role: str) -> list[dict[str, object]]:
+    table = scores.of_role(role).dropna(axis=1, how="all")
     order = table.median().sort_values(kind="stable").index
     pairs = list(combinations(range(len(order)), 2))
     if len(order) > _MOST_METHODS:

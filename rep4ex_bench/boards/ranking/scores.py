@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rep4ex_bench.boards.declared import declarations
+from rep4ex_bench.boards.groups import groups_of
 from rep4ex_bench.records.records import LEFT_OUT
 
 METRIC = "nmse_outside"
@@ -27,7 +28,7 @@ class Scores:
         values: a row a seed, a column a method; infinite where the cell failed or is missing, NaN
             where it is left out of the run.
         missing: same shape, True where there is no record of the cell at all.
-        roles: of each method.
+        roles: of each method, "tuned" of one that was tuned (`groups.py`).
         resampled_share: of the rows of one table that each seed trains on; None where seeds are
             independent.
     """
@@ -55,8 +56,7 @@ def scores(records: pd.DataFrame) -> list[Scores]:
     value that no error can have (negative, NaN) counts as infinite.
     """
     methods = list(records["method_label"].unique())
-    last = records.drop_duplicates("method_label", keep="last")
-    roles = dict(zip(last["method_label"].map(str), last["role"].map(str), strict=True))
+    roles = groups_of(records)
     declared = declarations(records)
     found = []
     for label, rows in records.groupby("scenario_label", sort=False):

@@ -14,40 +14,23 @@ from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.overall import Overall, overall
 from rep4ex_bench.boards.ranking.pairs import ALPHA, compare_pairs, seeds_needed, smallest_p
 from rep4ex_bench.boards.ranking.scores import scores
+from rep4ex_bench.grids import TUNED
 
 _MOST_LABELS = 20
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """`pairs` as of `compare_pairs`; `overall` None with fewer than two methods.
-
-    Both are over the scenarios that rank methods: `controls` says of every one whether it does, and
-    why not. `left_out` has the methods of any role that do not apply somewhere or are not
-    installed.
-    """
+class Order:
+    """One group of methods: `pairs` as of `compare_pairs`; `overall` None with fewer than two."""
 
     overall: Overall | None
     pairs: pd.DataFrame
-    left_out: list[Gap]
-    controls: list[Controlled]
-
-    @property
-    def unsolved(self) -> list[str]:
-        """The labels of the scenarios that rank nobody."""
-        return [one.scenario for one in self.controls if not one.ranks]
 
     def notes(self) -> list[str]:
-        """Return what the present scenarios and seeds can decide, a sentence or two each."""
+        """Return what the present scenarios and seeds can decide in the group."""
         found = [] if self.overall is None else [_overall_note(self.overall)]
         for scenario, rows in self.pairs.groupby("scenario_label", sort=False):
             found.append(f"{scenario}: {_pairs_note(rows)}")
-        unsolved = [one for one in self.controls if not one.ranks]
-        found += [f"{one.scenario}: {one.text}; it ranks nobody" for one in unsolved]
-        if without := [one.scenario for one in self.controls if one.state == "controls not run"]:
-            found.append(
-                f"controls not run, so nothing shows that errors can be small: {_listed(without)}"
-            )
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -62,25 +45,64 @@ class Ranking:
                 "methods": json.loads(self.overall.table.to_json(orient="records")),
                 "without_place": json.loads(self.overall.unplaced.to_json(orient="records")),
             }
-        pairs = json.loads(self.pairs.to_json(orient="records"))
-        left_out = [asdict(gap) for gap in self.left_out]
-        return {
-            "overall": whole,
-            "pairs": pairs,
+        return {"overall": whole, "pairs": json.loads(self.pairs.to_json(orient="records"))}
+
+
+@dataclass(frozen=True)
+class Ranking(Order):
+    """The order of the methods as given, and apart from it, in `tuned`, that of the tuned ones.
+
+    Both are over the scenarios that rank methods: `controls` says of every one whether it does, and
+    why not. `left_out` has the methods of any role that do not apply somewhere or are not
+    installed.
+    """
+
+    left_out: list[Gap]
+    controls: list[Controlled]
+    tuned: Order
+
+    @property
+    def unsolved(self) -> list[str]:
+        """The labels of the scenarios that rank nobody."""
+        return [one.scenario for one in self.controls if not one.ranks]
+
+    def notes(self) -> list[str]:
+        """Return what the present scenarios and seeds can decide, a sentence or two each."""
+        found = super().notes()
+        found += [f"tuned methods, {note}" for note in self.tuned.notes()]
+        unsolved = [one for one in self.controls if not one.ranks]
+        found += [f"{one.scenario}: {one.text}; it ranks nobody" for one in unsolved]
+        if without := [one.scenario for one in self.controls if one.state == "controls not run"]:
+            found.append(
+                f"controls not run, so nothing shows that errors can be small: {_listed(without)}"
+            )
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data; what is not finite becomes null."""
+        return super().as_json() | {
+            "tuned": self.tuned.as_json(),
             "notes": self.notes(),
-            "left_out": left_out,
+            "left_out": [asdict(gap) for gap in self.left_out],
             "controls": [one.as_json() for one in self.controls],
         }
 
 
 def rank(records: pd.DataFrame) -> Ranking:
-    """Return the ranking of the methods of role "method" in some records, which may be none."""
+    """Return the ranking of methods in some records, which may be none; tuned ones stand apart."""
     if records.empty:
-        return Ranking(None, compare_pairs([]), [], [])
+        nothing = compare_pairs([])
+        return Ranking(None, nothing, [], [], Order(None, nothing))
     found = scores(records)
     controls = controlled(records, found)
     ranking = [one for one in found if controls[one.scenario].ranks]
-    return Ranking(overall(ranking), compare_pairs(ranking), gaps(records), list(controls.values()))
+    return Ranking(
+        overall(ranking),
+        compare_pairs(ranking),
+        gaps(records),
+        list(controls.values()),
+        Order(overall(ranking, TUNED), compare_pairs(ranking, TUNED)),
+    )
 
 
 def places(best: int, worst: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rep4ex_bench.boards.ranking import ROLE_ORDER
+from rep4ex_bench.boards.groups import GROUPS, configurations_of, groups_of, mark
 
 LIGHT_PAGE = "#ffffff"
 DARK_PAGE = "#15181d"
@@ -36,8 +36,13 @@ DARK_COLOURS = (
     "#a15345",
 )
 _SYMBOLS = ("circle", "square", "triangle", "diamond", "cross", "star", "wye", "hexagon")
-_DASHES = {"method": "", "oracle": "7 3", "control": "2 3"}
-_REPEATED_DASHES = {"method": "12 3 2 3", "oracle": "7 3 2 3", "control": "1 5"}
+_DASHES = {"method": "", "tuned": "4 2", "oracle": "7 3", "control": "2 3"}
+_REPEATED_DASHES = {
+    "method": "12 3 2 3",
+    "tuned": "4 2 1 2",
+    "oracle": "7 3 2 3",
+    "control": "1 5",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Appearance:
 
     Attributes:
         label: the method's label.
-        role: "method", "oracle" or "control".
+        role: "method", "tuned", "oracle" or "control".
+        mark: what stands beside the label, "" for a method as given.
         colour: index into the colours of the page; names a CSS variable, `--m<colour>`.
         symbol: of its points.
         dash: SVG dash pattern of its lines, "" for a solid one.
@@ -54,29 +60,31 @@ class Appearance:
 
     label: str
     role: str
+    mark: str
     colour: int
     symbol: str
     dash: str
 
 
 def appearances(records: pd.DataFrame) -> dict[str, Appearance]:
-    """Return the looks of every method label, in the order methods, oracles, controls.
+    """Return the looks of every method label, by group: methods, tuned ones, oracles, controls.
 
     They follow from the order in the records (the suite's), so a rank that moves recolours nothing.
     """
-    roles = records.drop_duplicates("method_label").set_index("method_label")["role"]
-    ordered = sorted(roles.items(), key=lambda item: _place(str(item[1])))
+    order = [str(label) for label in records["method_label"].unique()]
+    groups, tried = groups_of(records), configurations_of(records)
+    order.sort(key=lambda label: _place(groups[label]))
     return {
-        str(label): _appearance(index, str(label), str(role))
-        for index, (label, role) in enumerate(ordered)
+        label: _appearance(index, label, groups[label], mark(groups[label], tried[label]))
+        for index, label in enumerate(order)
     }
 
 
 def _place(role: str) -> int:
-    return ROLE_ORDER.index(role) if role in ROLE_ORDER else len(ROLE_ORDER)
+    return GROUPS.index(role) if role in GROUPS else len(GROUPS)
 
 
-def _appearance(index: int, label: str, role: str) -> Appearance:
+def _appearance(index: int, label: str, role: str, mark: str) -> Appearance:
     colours = len(LIGHT_COLOURS)
     # beyond the palette a colour comes back with another dash and another symbol
     turn = index // colours
@@ -84,6 +92,7 @@ def _appearance(index: int, label: str, role: str) -> Appearance:
     return Appearance(
         label=label,
         role=role,
+        mark=mark,
         colour=index % colours,
         symbol=_SYMBOLS[(index + turn) % len(_SYMBOLS)],
         dash=dashes.get(role, ""),

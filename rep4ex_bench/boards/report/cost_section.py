@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.groups import GROUPS
 from rep4ex_bench.boards.intervals import interval_text
 from rep4ex_bench.boards.numbers import shown
-from rep4ex_bench.boards.ranking.board import ROLE_ORDER
 from rep4ex_bench.boards.ranking.cost import LEVELS, cost_table
 from rep4ex_bench.boards.report.appearance import Appearance
 from rep4ex_bench.boards.report.tables import Cell
@@ -38,7 +38,7 @@ class CostRow:
 
 @dataclass(frozen=True)
 class CostBoard:
-    """One scenario; methods first, then oracles and controls."""
+    """One scenario; methods first, then tuned ones, oracles and controls."""
 
     scenario: str
     groups: list[tuple[str, list[CostRow]]]
@@ -52,7 +52,7 @@ def cost_boards(records: pd.DataFrame, looks: dict[str, Appearance]) -> list[Cos
     for scenario, rows in cost_table(records).groupby("scenario_label", sort=False):
         groups: dict[str, list[CostRow]] = {}
         by_method = dict(list(rows.groupby("method_label", sort=False)))
-        for role in ROLE_ORDER:
+        for role in GROUPS:
             own = [
                 _row(looks[str(m)], r) for m, r in by_method.items() if r["role"].iloc[0] == role
             ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.groups import RANKED_GROUPS
 from rep4ex_bench.boards.intervals import interval_text
 from rep4ex_bench.boards.numbers import shown
 
@@ -27,7 +28,7 @@ class Reach:
 
 
 def reaches(board: pd.DataFrame) -> list[Reach]:
-    """Return interval, breakdown, cost and front of every method of role "method" on a board."""
+    """Return interval, breakdown, cost and front of every method that is ranked."""
     if board.empty:
         return []
     return [
@@ -40,7 +41,9 @@ def reaches(board: pd.DataFrame) -> list[Reach]:
             cost=shown(row["cost_seconds"]),
             on_front=bool(row["on_front"]),
         )
-        for row in board[(board["role"] == "method") & (board["left_out"] == "")].to_dict("records")
+        for row in board[board["role"].isin(RANKED_GROUPS) & (board["left_out"] == "")].to_dict(
+            "records"
+        )
     ]
 
 

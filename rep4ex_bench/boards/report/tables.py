@@ -51,6 +51,8 @@ class Row:
 class Board:
     """The leaderboard of one scenario; rows are grouped by role, methods first.
 
+    Methods as given and tuned ones have ranks of their own.
+
     `metrics` are the columns beside those that every board has. `controls` is the state of its
     controls; where it is "unsolved" no row has a rank. `breaks` says which assumptions the scenario
     breaks, `one_table` whether its seeds split one table.

@@ -111,5 +111,6 @@ def test_the_ranking_is_plain_data(make_records):
     found = rank(make_records({"x": {"a": ["failed"], "b": [1.0]}})).as_json()
     assert found["overall"]["friedman_p"] is None
     assert [m["method_label"] for m in found["overall"]["methods"]] == ["b", "a"]
-    empty = {"overall": None, "pairs": [], "notes": [], "left_out": [], "controls": []}
-    assert rank(pd.DataFrame()).as_json() == empty
+    empty = {"overall": None, "pairs": []}
+    further = {"tuned": empty, "notes": [], "left_out": [], "controls": []}
+    assert rank(pd.DataFrame()).as_json() == empty | further

@@ -88,6 +88,8 @@ def test_looks_follow_the_order_of_the_suite(run):
 
 
 def test_beyond_the_palette_no_two_methods_look_alike():
-    frame = pd.DataFrame({"method_label": [f"m{i}" for i in range(20)], "role": "method"})
+    frame = pd.DataFrame(
+        {"method_label": [f"m{i}" for i in range(20)], "method": "m", "role": "method"}
+    )
     looks = {(look.colour, look.symbol) for look in appearances(frame).values()}
     assert len(looks) == 20
