@@ -8,7 +8,7 @@ GPU_OPTIONS ?=
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test interpreter gate gpu-offline kernels-document gpu gpu-tests gpu-board site speed-board check format lint types clean
+.PHONY: help demo picture test interpreter gate gpu-offline kernels-document gpu gpu-tests gpu-board site docs speed-board check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -71,10 +71,13 @@ types: $(VENV)/.installed-dev
 site: $(VENV)/.installed-run  ## Build the leaderboard's site from leaderboard/
 	$(BIN)/rep4ex-bench leaderboard build --from leaderboard --out site
 
+docs: $(VENV)/.installed-dev  ## Build the documentation's site in site-docs/, its notebook run
+	REP4EX_DOCS_EXECUTE=true $(BIN)/mkdocs build --strict --quiet
+
 speed-board: $(VENV)/.installed-dev  ## Renew the CPU speed board in leaderboard/speed/ (about an hour)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt '.[bench]'
 	$(BIN)/rep4ex-bench kernels --out leaderboard/speed/cpu
 	$(BIN)/rep4ex-bench kernels --scaling --out leaderboard/speed/cpu-scaling
 
 clean:  ## Remove the environment and everything generated
-	rm -rf $(VENV) build dist runs site *.egg-info
+	rm -rf $(VENV) build dist runs site site-docs .cache *.egg-info

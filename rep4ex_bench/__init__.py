@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rep4ex_bench.data import TrainingData, check_query_actions
+    from rep4ex_bench.loading import load_fitted
     from rep4ex_bench.method import FittedMethod, Method, OracleMethod
     from rep4ex_bench.numerics import resolve_device
     from rep4ex_bench.oracle import LinearOracle, Oracle
@@ -40,6 +41,7 @@ __all__ = [
     "fit_threads",
     "get_method",
     "get_scenario",
+    "load_fitted",
     "load_run",
     "register",
     "register_contender",
@@ -50,6 +52,7 @@ __all__ = [
 
 _MODULES = {
     "data": ["TrainingData", "check_query_actions"],
+    "loading": ["load_fitted"],
     "method": ["FittedMethod", "Method", "OracleMethod"],
     "numerics": ["resolve_device"],
     "oracle": ["LinearOracle", "Oracle"],

@@ -77,6 +77,10 @@ class BundleError(Rep4ExBenchError, ValueError):
     """A submission that cannot be made, is not safe to read, or is not what it says it is."""
 
 
+class FittedFileError(Rep4ExBenchError, ValueError):
+    """Files of a fitted method that are missing, cut, changed, or of something that is not here."""
+
+
 # How torch says that the system gave it no memory on a CPU: it has no exception for that.
 _TORCH_WITHOUT_MEMORY = ("can't allocate memory", "not enough memory")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
@@ -17,12 +19,18 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.errors import OracleRequiredError
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.query_data import QueryData
+from rep4ex_bench.saving.files import write_fitted
+from rep4ex_bench.saving.origin import remember_method
+from rep4ex_bench.saving.savable import Savable
 
 Role = Literal["method", "oracle", "control"]
 
 
-class FittedMethod(ABC):
-    """What `Method.fit` returns. `questions.py` lists what it may be asked, all in one table."""
+class FittedMethod(Savable, ABC):
+    """What `Method.fit` returns. `questions.py` lists what it may be asked, all in one table.
+
+    One that writes `state` (and `from_state`, see `Savable`) can be saved.
+    """
 
     @abstractmethod
     def predict_do(self, actions: Tensor) -> FloatArray:
@@ -100,6 +108,21 @@ class FittedMethod(ABC):
         """
         return {}
 
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write what was fitted to a folder; `rep4ex_bench.load_fitted` reads it.
+
+        Two files, `fitted.json` and `tensors.safetensors`; what lay there under these names is
+        replaced. They may hold what was learnt of single training units, such as residuals.
+
+        Args:
+            folder: made if it is not there.
+
+        Raises:
+            UsageError: it does not say what it holds, or holds what has no place in the files.
+            OutputWriteError: the disk is full, or the folder cannot be written.
+        """
+        write_fitted(self, Path(folder))
+
 
 class Method(Component, ABC):
     """An estimator of E[Y | do(A = a*)].
@@ -118,6 +141,10 @@ class Method(Component, ABC):
     role: ClassVar[Role] = "method"
     default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {}
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        remember_method(cls)
 
     @abstractmethod
     def fit(self, train: TrainingData, seed: int = 0, device: str = "auto") -> FittedMethod:

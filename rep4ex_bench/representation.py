@@ -15,12 +15,13 @@ from torch import Tensor
 
 from rep4ex_bench.component import Component
 from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.saving.savable import Savable
 
 # Told (steps done, steps in all).
 Progress = Callable[[int, int], None]
 
 
-class Code(ABC):
+class Code(Savable, ABC):
     """A learnt representation phi.
 
     Class attributes:

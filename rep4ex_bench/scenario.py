@@ -37,9 +37,9 @@ class Queries:
         path_position: shape (q,), position t of the action on a straight path through the centre
             (|t| is the distance), NaN for actions off the path. Only actions off the path are
             scored; the path is there to be looked at.
-        covariates, environment, time, second_view, previous_features, context_features,
-            context_outcome: what methods are told beside the actions, see `QueryData`; None where
-            the scenario does not give it.
+
+    All else is what methods are told beside the actions, see `QueryData`; None where the scenario
+    does not give it.
     """
 
     actions: FloatArray

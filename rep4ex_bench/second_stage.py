@@ -17,9 +17,10 @@ from torch import Tensor
 from rep4ex_bench.component import Component
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.query_data import QueryData
+from rep4ex_bench.saving.savable import Savable
 
 
-class FittedSecondStage(ABC):
+class FittedSecondStage(Savable, ABC):
     """What `SecondStage.fit` returns; the answers are those of `FittedMethod`."""
 
     @abstractmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, check_query_actions
@@ -16,6 +18,10 @@ class AnsweredByStage(FittedMethod):
     def __init__(self, stage: FittedSecondStage, k: int) -> None:
         self._stage = stage
         self._k = k
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {"stage": self._stage, "k": self._k}
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""

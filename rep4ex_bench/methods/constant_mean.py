@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -19,6 +19,10 @@ class FittedConstant(FittedMethod):
     def __init__(self, value: float, k: int) -> None:
         self._value = value
         self._k = k
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {"value": self._value, "k": self._k}
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return the constant, (q,)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from rep4ex_bench.data import FloatArray, TrainingData, check_query_actions
 from rep4ex_bench.method import FittedMethod, Method
-from rep4ex_bench.methods.training.networks import Standardise, mlp
+from rep4ex_bench.methods.training.networks import Standardise, mlp, mlp_with
 from rep4ex_bench.methods.training.regression import train_regression
 from rep4ex_bench.numerics import resolve_device, to_float64
 from rep4ex_bench.seeding import torch_generator
@@ -24,6 +24,23 @@ class FittedMLP(FittedMethod):
         self._network = network
         self._mean, self._scale = mean, scale
         self._k = k
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights and units of the network."""
+        standardise, core = self._network
+        return {
+            "standardise": standardise,
+            "weights": dict(core.state_dict()),
+            "mean": self._mean,
+            "scale": self._scale,
+            "k": self._k,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the network with these weights and units."""
+        network = nn.Sequential(state["standardise"], mlp_with(state["weights"]))
+        return cls(network, state["mean"], state["scale"], state["k"])
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""

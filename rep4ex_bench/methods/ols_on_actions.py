@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import stats
@@ -19,13 +20,43 @@ from rep4ex_bench.threads import on_fit_threads
 class FittedOLS(FittedMethod):
     """An affine function of the actions."""
 
-    def __init__(self, regression: LinearRegression, actions: FloatArray, outcome: FloatArray):
+    def __init__(
+        self,
+        regression: LinearRegression,
+        inverse: FloatArray,
+        residuals: FloatArray,
+        freedom: int,
+    ) -> None:
+        """Take it with the inverse of D'D (1 + k, 1 + k), D = [1, A], and what D leaves."""
         self._regression = regression
-        self._k = actions.shape[1]
+        self._inverse, self._residuals, self._freedom = inverse, residuals, freedom
+        self._k = len(inverse) - 1
+
+    @classmethod
+    def of(cls, actions: FloatArray, outcome: FloatArray) -> Self:
+        """Fit to actions (n, k) and outcome (n,)."""
+        regression = LinearRegression().fit(actions, outcome)
         design = _with_ones(actions)
-        self._inverse = np.linalg.pinv(design.T @ design)
-        self._residuals = outcome - regression.predict(actions)
-        self._freedom = len(actions) - np.linalg.matrix_rank(design)
+        inverse = np.asarray(np.linalg.pinv(design.T @ design), dtype=np.float64)
+        freedom = len(actions) - int(np.linalg.matrix_rank(design))
+        return cls(regression, inverse, outcome - regression.predict(actions), freedom)
+
+    def state(self) -> dict[str, Any]:
+        """Return the coefficients and what the intervals need."""
+        return {
+            "coefficients": self._regression.coef_,
+            "intercept": self._regression.intercept_,
+            "inverse": self._inverse,
+            "residuals": self._residuals,
+            "freedom": self._freedom,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the regression with these coefficients."""
+        regression = LinearRegression()
+        regression.coef_, regression.intercept_ = state["coefficients"], state["intercept"]
+        return cls(regression, *(state[name] for name in ("inverse", "residuals", "freedom")))
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
@@ -70,4 +101,4 @@ class OLSOnActions(Method):
         """Fit by least squares (deterministic; on the CPU)."""
         resolve_device(device)
         actions, outcome = to_float64(train.actions), to_float64(train.outcome)
-        return FittedOLS(LinearRegression().fit(actions, outcome), actions, outcome)
+        return FittedOLS.of(actions, outcome)

@@ -34,10 +34,14 @@ from rep4ex_bench.threads import on_fit_threads
 class FittedTwoStage(AnsweredByStage):
     """A representation with a second stage on it."""
 
-    def __init__(self, code: Code, stage: FittedSecondStage, train: TrainingData) -> None:
-        super().__init__(stage, train.k)
+    def __init__(self, code: Code, stage: FittedSecondStage, k: int, m: int) -> None:
+        super().__init__(stage, k)
         self._code = code
-        self._m = train.m
+        self._m = m
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().state(), "code": self._code, "m": self._m}
 
     def represent(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
         """Return the code phi(X), (n, d); a conditional one needs the actions (n, k) too."""
@@ -106,7 +110,7 @@ def fit_second_stage(
             f"{values.shape} with {int((~np.isfinite(values)).sum())} value(s) that are not finite"
         )
     fitted = stage.fit(values, train, derive_seed(seed, "second stage"), device)
-    return FittedTwoStage(code, fitted, train)
+    return FittedTwoStage(code, fitted, train.k, train.m)
 
 
 class TwoStage(Method):

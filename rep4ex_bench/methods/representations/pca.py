@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from sklearn import decomposition
@@ -14,6 +14,9 @@ from rep4ex_bench.methods.representations._latent_dim import WithLatentDim
 from rep4ex_bench.methods.training.networks import Standardise
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.representation import Code, Progress
+
+# what scikit-learn projects with
+_OF_A_PROJECTION = ("components_", "mean_", "explained_variance_")
 
 
 class PrincipalComponents(WithLatentDim):
@@ -38,16 +41,33 @@ class PrincipalComponents(WithLatentDim):
         progress: Progress | None = None,
     ) -> Components:
         """Return the projection (deterministic; on the CPU)."""
-        return Components(train, self.latent_dim_of(train))
+        standardise = Standardise(train.features)
+        components = decomposition.PCA(self.latent_dim_of(train), svd_solver="full")
+        components.fit(to_float64(standardise(train.features)))
+        return Components(standardise, components)
 
 
 class Components(Code):
     """Projection of standardised features on leading components."""
 
-    def __init__(self, train: TrainingData, latent_dim: int) -> None:
-        self._standardise = Standardise(train.features)
-        self._components = decomposition.PCA(n_components=latent_dim, svd_solver="full")
-        self._components.fit(to_float64(self._standardise(train.features)))
+    def __init__(self, standardise: Standardise, components: decomposition.PCA) -> None:
+        self._standardise = standardise
+        self._components = components
+
+    def state(self) -> dict[str, Any]:
+        """Return the projection."""
+        return {
+            "standardise": self._standardise,
+            **{name: getattr(self._components, name) for name in _OF_A_PROJECTION},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the projection."""
+        components = decomposition.PCA(len(state["components_"]), svd_solver="full")
+        for name in _OF_A_PROJECTION:
+            setattr(components, name, state[name])
+        return cls(state["standardise"], components)
 
     @property
     def diagnostics(self) -> Mapping[str, Any]:

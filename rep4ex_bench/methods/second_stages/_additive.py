@@ -9,9 +9,10 @@ from abc import ABC, abstractmethod
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.parameters import Parameterised
+from rep4ex_bench.saving.savable import Savable
 
 
-class FittedAdditive(ABC):
+class FittedAdditive(Savable, ABC):
     """A fitted nu; psi is only needed while fitting (its mean follows from the mean of Y)."""
 
     @abstractmethod

@@ -10,6 +10,8 @@ mean Y - mean nu(phi(X_i)), so the prediction meets the training mean of Y by co
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, as_tensor, float64
@@ -36,6 +38,15 @@ class ControlFunction(FittedSecondStage):
         self._residual = residual
         self._regression = regression
         self._mean_psi = mean_psi
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {
+            "coefficients": self._coefficients,
+            "residual": self._residual,
+            "regression": self._regression,
+            "mean_psi": self._mean_psi,
+        }
 
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return the estimate of E[Y | do(A = a*)], (q,), for actions (q, k)."""

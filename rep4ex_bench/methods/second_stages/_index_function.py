@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from scipy.interpolate import BSpline, CubicSpline
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.methods.second_stages._additive import FittedAdditive
+from rep4ex_bench.saving.savable import Savable
 
 
 @dataclass(frozen=True)
-class LinearTailSpline:
+class LinearTailSpline(Savable):
     """One coordinate's spline; linear outside [low, high]."""
 
     spline: BSpline | CubicSpline
     low: float
     high: float
+
+    def state(self) -> dict[str, Any]:
+        """Return the pieces or the B-spline coefficients, and where the tails begin."""
+        spline = self.spline
+        held = {"low": self.low, "high": self.high}
+        if isinstance(spline, CubicSpline):
+            return {"breaks": spline.x, "pieces": spline.c, **held}
+        return {"knots": spline.t, "coefficients": spline.c, "degree": spline.k, **held}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the spline of these pieces or coefficients."""
+        ends = state["low"], state["high"]
+        if "pieces" in state:
+            return cls(CubicSpline.construct_fast(state["pieces"], state["breaks"]), *ends)
+        return cls(BSpline(state["knots"], state["coefficients"], state["degree"]), *ends)
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Return the spline at x, any shape."""

@@ -5,7 +5,8 @@ Leaky-ReLU networks are piecewise linear, so their tails are linear too.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import nn
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.methods.second_stages._additive import FittedAdditive
 from rep4ex_bench.methods.second_stages._control_function import ControlFunctionStage
-from rep4ex_bench.methods.training.networks import mlp
+from rep4ex_bench.methods.training.networks import mlp, mlp_with
 from rep4ex_bench.methods.training.regression import train_regression
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.seeding import torch_generator
@@ -28,6 +29,15 @@ class FittedAdditiveMLP(FittedAdditive):
     def __init__(self, network: nn.Sequential, scale: float) -> None:
         self._network = network
         self._scale = scale
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights and the scale."""
+        return {"weights": dict(self._network.state_dict()), "scale": self._scale}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the network with these weights."""
+        return cls(mlp_with(state["weights"]), state["scale"])
 
     def nu(self, code: FloatArray) -> FloatArray:
         """Return nu, (n,), at code points (n, d)."""

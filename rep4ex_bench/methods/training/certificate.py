@@ -12,6 +12,7 @@ from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.methods.training.invariance_test import linear_invariance_test
 from rep4ex_bench.methods.training.trained import TrainedAutoencoder
 from rep4ex_bench.numerics import Whitening, to_float64
+from rep4ex_bench.saving.savable import Savable
 from rep4ex_kernels import residualize
 
 # Mahalanobis radius of the code's training support: this quantile over the training rows.
@@ -19,7 +20,7 @@ _SUPPORT = 0.995
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Savable):
     """Whether the assumptions on the code look right.
 
     Attributes:

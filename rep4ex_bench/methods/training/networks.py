@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+
+from rep4ex_bench.saving.savable import Savable
 
 LEAK = 0.2
 
@@ -24,6 +28,19 @@ def mlp(widths: list[int], generator: torch.Generator) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+def mlp_with(weights: Mapping[str, Tensor]) -> nn.Sequential:
+    """Return the network of `mlp` that has these weights, its `state_dict`.
+
+    Raises:
+        RuntimeError: they are of no such network.
+    """
+    matrices = [value for name, value in weights.items() if name.endswith(".weight")]
+    widths = [matrices[0].shape[1], *(len(matrix) for matrix in matrices)]
+    network = mlp(widths, torch.Generator())
+    network.load_state_dict(dict(weights))
+    return network.requires_grad_(False)
+
+
 def linear(into: int, out: int, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer whose weights come from the generator."""
     # without torch's own initialisation, which draws from the global state
@@ -38,7 +55,7 @@ def _symmetric(bound: float) -> tuple[float, float]:
     return -bound, bound
 
 
-class Standardise(nn.Module):
+class Standardise(Savable, nn.Module):
     """Columns to mean 0 and standard deviation 1; constant columns to 0."""
 
     mean: Tensor
@@ -55,6 +72,17 @@ class Standardise(nn.Module):
             "scale",
             torch.where(constant, torch.zeros_like(deviation), 1 / deviation).to(rows.dtype),
         )
+
+    def state(self) -> dict[str, Any]:
+        """Return mean and scale."""
+        return {"mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return the map with that mean and scale."""
+        found = cls(state["mean"][None])
+        found.load_state_dict(dict(state))
+        return found
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return standardised rows (n, m)."""

@@ -230,11 +230,12 @@ class StackInTraining:
                 f"the training loss is not finite at step {best.diverged_at} of "
                 f"{self._plan.steps}: lower penalty_weight, or look for outliers in the features"
             )
+        side = self._data_sets[place].side
         return TrainedAutoencoder(
             self._autoencoder,
             best.weights,
             self._data_sets[place].standardise,
             self._rows[place].held_out,
             best.steps,
-            self._data_sets[place].side,
+            None if side is None else side.standardise,
         )

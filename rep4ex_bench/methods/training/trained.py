@@ -11,12 +11,13 @@ from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.methods.training.autoencoders import Autoencoder
 from rep4ex_bench.methods.training.networks import Standardise
-from rep4ex_bench.methods.training.side import Side, SideColumns
+from rep4ex_bench.methods.training.side import Side
 from rep4ex_bench.numerics import to_float64
+from rep4ex_bench.saving.savable import Savable
 
 
 @dataclass(frozen=True)
-class TrainedAutoencoder:
+class TrainedAutoencoder(Savable):
     """An encoder and decoder of standardised features.
 
     Attributes:
@@ -25,7 +26,7 @@ class TrainedAutoencoder:
         standardise: of raw features.
         held_out: training rows (h,) that no step saw; empty where there were too few rows.
         steps: optimisation steps until the weights that were kept.
-        side: of the training actions, where the autoencoder is conditional.
+        actions: standardises actions, where the autoencoder is conditional.
     """
 
     autoencoder: Autoencoder
@@ -33,7 +34,7 @@ class TrainedAutoencoder:
     standardise: Standardise
     held_out: Tensor
     steps: int
-    side: SideColumns | None = None
+    actions: Standardise | None = None
 
     def encode(self, features: Tensor, actions: Tensor | None = None) -> FloatArray:
         """Return the code phi(X), (n, d), of raw features (n, m).
@@ -76,9 +77,9 @@ class TrainedAutoencoder:
         return standardised.T.contiguous()[None].to(self._device)
 
     def _side(self, actions: Tensor | None) -> Side | None:
-        if self.side is None:
+        if self.actions is None:
             return None
         if actions is None:
             raise DataError("a conditional autoencoder encodes features with actions, got none")
-        standardised: Tensor = self.side.standardise(actions)
+        standardised: Tensor = self.actions(actions)
         return Side(standardised.T.contiguous()[None].to(self._device), None)

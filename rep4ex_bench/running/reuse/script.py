@@ -72,7 +72,8 @@ def _unwrapped(value: Any) -> list[Any]:
         return [value.__func__]
     if isinstance(value, property):
         return [one for one in (value.fget, value.fset, value.fdel) if one is not None]
-    return [value]
+    # what wraps a function names nothing of the script
+    return [inspect.unwrap(value) if isinstance(value, FunctionType) else value]
 
 
 def _names(code: CodeType) -> Iterator[str]:

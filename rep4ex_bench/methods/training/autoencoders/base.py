@@ -8,16 +8,17 @@ mix replicas.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from rep4ex_bench.methods.training.layers import Weights
 from rep4ex_bench.methods.training.side import Side
+from rep4ex_bench.saving.savable import Savable
 
 
-class Autoencoder(ABC):
+class Autoencoder(Savable, ABC):
     """Maps features (B, m, b) to a code (B, d, b) and back.
 
     Class attributes:
@@ -47,6 +48,11 @@ class Autoencoder(ABC):
         """
         self.m, self.latent_dim, self.hidden = m, latent_dim, hidden
         self.k, self.environments = k, environments
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor; there are no weights here."""
+        names = ("m", "latent_dim", "hidden", "k", "environments")
+        return {name: getattr(self, name) for name in names}
 
     @abstractmethod
     def draw(self, directions: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
