@@ -19,8 +19,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     | {"data_label": "synthetic, or semi-synthetic with real features"}
     | _METHOD
     | {
-        "rank": "place among the methods of its role that apply here; missing for oracles, controls, "
-        "methods left out, and where the scenario's controls do not solve it",
+        "rank": "place among the methods of its role that apply here; missing for oracles, "
+        "controls, methods left out, and where the scenario's controls do not solve it",
         "configurations": "parameters that were tried, 1 where the method was not tuned, 0 where "
         "nobody can tell",
         "cells_ok": "seeds on which nothing failed",

@@ -94,13 +94,15 @@ def _best(board: pd.DataFrame) -> dict[tuple[str, bool], float]:
     Of tuned methods apart from the others: the key says whether they are.
     """
     known = board[(board["role"] != "oracle") & (board["controls"] != "unsolved")]
-    tuned = known["role"] == TUNED
-    found = known.groupby(["scenario_label", tuned], sort=False)["nmse_outside"].min()
-    return {
-        (str(scenario), bool(is_tuned)): float(value)
-        for (scenario, is_tuned), value in found.items()  # type: ignore[misc]
-        if math.isfinite(value)
-    }
+    best: dict[tuple[str, bool], float] = {}
+    for row in known.to_dict("records"):
+        value, place = (
+            float(row["nmse_outside"]),
+            (str(row["scenario_label"]), row["role"] == TUNED),
+        )
+        if math.isfinite(value):
+            best[place] = min(value, best.get(place, math.inf))
+    return best
 
 
 def _is_best(row: Mapping[Any, Any], best: dict[tuple[str, bool], float]) -> bool:
