@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Literal
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from rep4ex_bench.running.suite import Cell
+from rep4ex_bench.running.time_left import TimeLeft
 
 
 def progress_console() -> Console:
@@ -25,15 +26,16 @@ def progress_console() -> Console:
 
 
 class _Counts:
-    """Cells done, running and failed, and the time left at the pace so far."""
+    """Cells done, running and failed, and the time left."""
 
     def __init__(self) -> None:
         self.total = self.reused = self.done = self.running = self.failed = 0
         self.apart = ""
-        self._start = time.monotonic()
+        self._time = TimeLeft([])
 
-    def planned(self, total: int, reused: int) -> None:
-        self.total, self.reused, self.done = total, reused, reused
+    def planned(self, cells: Sequence[Cell], reused: int) -> None:
+        self.total, self.reused, self.done = len(cells) + reused, reused, reused
+        self._time = TimeLeft(cells)
 
     def left_out(self, not_applicable: int, unavailable: int) -> None:
         counts = {"not applicable": not_applicable, "unavailable": unavailable}
@@ -41,17 +43,18 @@ class _Counts:
 
     def started(self, cell: Cell) -> None:
         self.running += 1
+        self._time.started(cell)
 
     def finished(self, cell: Cell, status: Literal["ok", "failed"]) -> None:
         self.running -= 1
         self.done += 1
         self.failed += status == "failed"
+        self._time.finished(cell)
 
     def time_left(self) -> str:
-        computed = self.done - self.reused
-        if not computed or self.done == self.total:
+        seconds = self._time.seconds()
+        if seconds is None or self.done == self.total:
             return ""
-        seconds = (time.monotonic() - self._start) / computed * (self.total - self.done)
         minutes, rest = divmod(round(seconds), 60)
         return f"about {minutes}:{rest:02d} left"
 
@@ -94,9 +97,10 @@ class ProgressWatcher:
         if self._bar is not None:
             self._bar.stop()
 
-    def planned(self, total: int, reused: int) -> None:
+    def planned(self, cells: Sequence[Cell], reused: int) -> None:
         """Show the size of the plan."""
-        self._counts.planned(total, reused)
+        self._counts.planned(cells, reused)
+        total = self._counts.total
         if self._bar is not None:
             self._task = self._bar.add_task(self._counts.text(), total=total, completed=reused)
         else:

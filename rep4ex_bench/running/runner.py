@@ -33,8 +33,8 @@ from rep4ex_bench.running.suite import Cell, Suite, load_suite
 class Watcher(Protocol):
     """Is told how a run goes on; `ProgressWatcher` (`progress.py`) shows it."""
 
-    def planned(self, total: int, reused: int) -> None:
-        """Say how many cells are to be had and how many of them were finished before."""
+    def planned(self, cells: Sequence[Cell], reused: int) -> None:
+        """Say which cells are to be computed and how many more were finished before."""
 
     def left_out(self, not_applicable: int, unavailable: int) -> None:
         """Say how many more cells are left out of the run; called where there are any."""
@@ -156,7 +156,7 @@ def run_suite(
         folder.keep_suite(whole.text)
         apart = Counter(cell.left_out.status for cell in choice.left_out if cell.left_out)
         if told is not None:
-            told.planned(len(cells) - apart.total(), choice.reused)
+            told.planned(choice.computed, choice.reused)
             if apart:
                 told.left_out(apart["not_applicable"], apart["unavailable"])
         if choice.computed:

@@ -42,8 +42,8 @@ class Heard:
     def __init__(self):
         self.plan, self.apart, self.started_cells, self.ended = None, None, [], []
 
-    def planned(self, total, reused):
-        self.plan = (total, reused)
+    def planned(self, cells, reused):
+        self.plan = (len(cells) + reused, reused)
 
     def left_out(self, not_applicable, unavailable):
         self.apart = (not_applicable, unavailable)

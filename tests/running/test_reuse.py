@@ -182,7 +182,7 @@ def test_a_cell_whose_code_was_written_meanwhile_is_not_reused(toy, tmp_path):
         def __init__(self, text):
             self.text = text
 
-        def planned(self, total, reused):
+        def planned(self, cells, reused):
             pass
 
         def started(self, cell):

@@ -6,7 +6,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class _Clock:
     def __init__(self) -> None:
         self.first_start = self.first_end = self.last_end = 0.0
 
-    def planned(self, total: int, reused: int) -> None:
+    def planned(self, cells: Sequence[Cell], reused: int) -> None:
         """Say nothing."""
 
     def left_out(self, not_applicable: int, unavailable: int) -> None:

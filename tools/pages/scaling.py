@@ -176,7 +176,7 @@ class _Stopper:
         self.ends: list[float] = []
         self._most = most
 
-    def planned(self, total: int, reused: int) -> None:
+    def planned(self, cells: Sequence[Cell], reused: int) -> None:
         """Say nothing."""
 
     def left_out(self, not_applicable: int, unavailable: int) -> None:

@@ -98,8 +98,8 @@ class Watcher:
     def __init__(self):
         self.started_cells, self.finished_cells, self.total = [], [], 0
 
-    def planned(self, total, reused):
-        self.total = total
+    def planned(self, cells, reused):
+        self.total = len(cells) + reused
 
     def started(self, cell):
         self.started_cells.append(cell.key)
