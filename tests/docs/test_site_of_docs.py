@@ -56,6 +56,17 @@ def test_nothing_is_loaded_from_elsewhere(site):
     ]
 
 
+def test_a_browser_asks_for_files_of_the_site_alone(site, browser):
+    asked = []
+    for name in ("index", "tutorials/own-data", "api/methods"):
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((site / f"{name}.html").as_uri(), wait_until="networkidle")
+        page.close()
+    assert len(asked) > 3
+    assert [url for url in asked if not url.startswith((site.as_uri(), "data:", "blob:"))] == []
+
+
 @pytest.fixture(scope="module")
 def hook():
     spec = importlib.util.spec_from_file_location("files_outside", HOOK)
