@@ -15,14 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", str(CONSTRAINTS)]
+PIP = [sys.executable, "-m", "pip", "install", "--constraint", str(CONSTRAINTS)]
 
 
 def main(extras: list[str]) -> int:
     """Install torch, then the package in editable mode with the extras; return the exit status."""
     install_torch()
     target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
-    return subprocess.run([*PIP, "--editable", target], check=False).returncode
+    return shown([*PIP, "--editable", target])
 
 
 def install_torch() -> None:
@@ -33,6 +33,7 @@ def install_torch() -> None:
     if sys.platform != "linux" or shutil.which("nvidia-smi"):
         return  # the default build is the right one; pip takes it with everything else
     version = match[1]
+    print(f"looking for the CPU build of torch {version}", flush=True)
     if run([*PIP, f"torch=={version}+cpu"]):
         return
     # uv knows where torch's CPU builds are published
@@ -45,6 +46,34 @@ def install_torch() -> None:
 def run(command: list[str]) -> bool:
     """Say whether a command succeeded; what it prints when it fails is of no interest."""
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def shown(command: list[str]) -> int:
+    """Run pip, show what it downloads and installs, and all it said where it failed.
+
+    What it says of places where it looked in vain is no progress.
+    """
+    said = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as pip:
+        for line in pip.stdout or ():
+            said.append(line)
+            if (progress := progress_of(line)) is not None:
+                print(progress, flush=True)
+    if pip.returncode:
+        print("".join(said), file=sys.stderr)
+    return pip.returncode
+
+
+def progress_of(line: str) -> str | None:
+    """Return what a line of pip's output tells of its progress, None if nothing."""
+    words = line.split()
+    if words[:1] == ["Downloading"]:
+        return f"  {Path(words[1]).name} {' '.join(words[2:])}".rstrip()
+    if words[:3] == ["Installing", "collected", "packages:"]:
+        return f"  installing {len(words) - 3} packages"
+    return None
 
 
 if __name__ == "__main__":

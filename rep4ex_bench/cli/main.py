@@ -36,6 +36,8 @@ HELP = {
     "verify": "Run cells of BUNDLE (a folder or a tar file) again and say which do not hold.",
 }
 _LOADING = "loading torch and the rest"
+# Of these a log shows at once that they have begun; what others print is their answer alone.
+_LONG = frozenset({"attack", "controls", "kernels", "run", "verify"})
 
 
 class _Verbs(click.Group):
@@ -47,11 +49,13 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in HELP:
             return None
-        waits = sys.stderr.isatty() and "rep4ex_bench.cli.verbs" not in sys.modules
-        if waits:  # it takes seconds, in which nothing else would be seen
-            click.echo(_LOADING, nl=False, err=True)
+        # it takes seconds, in which nothing else would be seen
+        waits = "rep4ex_bench.cli.verbs" not in sys.modules
+        on_terminal = sys.stderr.isatty()
+        if waits and (on_terminal or name in _LONG):
+            click.echo(_LOADING, nl=not on_terminal, err=True)
         verbs: dict[str, click.Command] = import_module("rep4ex_bench.cli.verbs").VERBS
-        if waits:
+        if waits and on_terminal:
             click.echo(f"\r{' ' * len(_LOADING)}\r", nl=False, err=True)
         return verbs[name]
 

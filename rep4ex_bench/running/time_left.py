@@ -4,7 +4,8 @@ Methods differ by a factor of a thousand in time, so the pace of all cells toget
 time that passes is shared out among the cells that are running; what a cell has got in the end is
 its cost, and the costs of all cells sum up to the time of the run, however many run beside each
 other. A cell to come is expected to cost as those of its method and scenario did, or else as those
-of its method. As long as a method has not finished any cell, nothing is said.
+of its method. As long as a method has not finished any cell, nothing is said. What is said is too
+little where workers will be idle while a few long cells end the run.
 """
 
 from __future__ import annotations
