@@ -1,13 +1,16 @@
 """The README's Python examples run as they stand; pages of docs/ are indexed, links are good."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from rep4ex_bench import register
+from rep4ex_bench.cli.main import cli
 from rep4ex_bench.conformance import CHECKS, conformance_tasks
 from rep4ex_bench.registry import METHODS
 
@@ -67,3 +70,29 @@ def test_links_lead_to_files(page):
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert not missing
+
+
+COMMANDS = [
+    line.split("  #")[0] for line in README.splitlines() if line.startswith("rep4ex-bench ")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_name_what_exists_or_what_one_before_them_makes(command, monkeypatch):
+    """Each is parsed by the verb itself, and its files are there or are an earlier one's output."""
+    monkeypatch.chdir(ROOT)
+    verb, *rest = shlex.split(command)[1:]
+    arguments = rest[1:] if verb == "leaderboard" else rest
+    if verb == "verify":  # the shell replaces the asterisk
+        rest[0] = str(next(ROOT.glob("leaderboard/submissions/*/*/bundle")))
+    parser = cli.get_command(click.Context(cli), verb)
+    if verb == "leaderboard":
+        parser = parser.get_command(click.Context(parser), rest[0])
+    found = parser.make_context(verb, arguments).params
+    outputs = {"out", "board", "into"}
+    files = [
+        str(file) for name, file in found.items() if isinstance(file, Path) and name not in outputs
+    ]
+    for file in files:
+        made = f"run smoke --out {file}" in README[: README.index(command)]
+        assert Path(file).exists() or made, file
