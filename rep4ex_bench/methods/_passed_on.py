@@ -24,6 +24,10 @@ class PassedOn(FittedMethod):
         self.fitted = fitted
         self._diagnostics = dict(diagnostics)
 
+    def state(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {"fitted": self.fitted, "diagnostics": self._diagnostics}
+
     def predict_do(self, actions: Tensor) -> FloatArray:
         """Return estimates of E[Y | do(A = a*)], (q,)."""
         return self.fitted.predict_do(actions)
