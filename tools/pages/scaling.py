@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 from rep4ex_bench.records.predictions import PREDICTION_SCHEMA
 from rep4ex_bench.records.records import RECORD_SCHEMA, records_table
 from rep4ex_bench.running.cell import CellResult, run_cell
+from rep4ex_bench.running.origin import Origin
+from rep4ex_bench.running.reuse.sources import Sources
 from rep4ex_bench.running.run_folder import RunFolder
 from rep4ex_bench.running.runner import rebuild_report, run_suite
 from rep4ex_bench.running.suite import Cell, Suite, parse_suite
@@ -139,11 +141,12 @@ def measure_finished(count: int, path: Path) -> dict[str, Any]:
     cells = suite.cells()
     pattern = run_cell(cells[0], "cpu")
     folder = RunFolder.open(path, suite.name, suite.title)
+    origin = Origin(Sources().of(cells[0]))
     spent: list[float] = []
     for cell in cells:
         result = result_for(cell, pattern)
         start = time.perf_counter()
-        folder.write(cell, result)
+        folder.write(cell, result, origin)
         spent.append(time.perf_counter() - start)
     start = time.perf_counter()
     folder.collect(cells)
@@ -269,7 +272,7 @@ def curve_section(curve: dict[str, Any]) -> list[str]:
     return [
         "## The n-th finished cell",
         "",
-        f"Milliseconds to keep one cell (two files, each with fsync), medians over tenths of "
+        f"Milliseconds to keep one cell (three files, each with fsync), medians over tenths of "
         f"{curve['cells']:,} cells; in the last tenth it is "
         f"{curve['tenths'][-1] / curve['tenths'][0]:.2f} times that of the first.",
         "",
@@ -333,7 +336,7 @@ def calculation(curve: dict[str, Any], shown: dict[str, Any]) -> list[str]:
         f"{per_cell:,.0f} a cell, {hour * per_cell / 1e9:.1f} GB an hour.",
         f"- One runner keeps {1 / keep:,.0f} cells a second at the measured cost; "
         f"{rate * keep:.1f} runners' worth of writing would be needed, each with a folder and a "
-        "part of the scenarios of its own. The cost is two fsyncs, so a faster disk counts.",
+        "part of the scenarios of its own. The cost is three fsyncs, so a faster disk counts.",
         f"- Scheduler calls: with Ray one task a group of {GPU_CELLS} cells, "
         f"{rate / GPU_CELLS:,.0f} a second. With Slurm job arrays of at most 1,000 jobs, whatever "
         f"the number of cells, and one `squeue` in 5 s.",
