@@ -48,8 +48,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "breaks": "assumptions of the identification theorem that the scenario breaks",
         "one_table": "whether seeds split one table of data",
     },
-    "ranking": {"method_label": _METHOD["method_label"]}
-    | {
+    "ranking": {
+        "method_label": _METHOD["method_label"],
+        "role": "method, or tuned: these have an order of their own",
         "mean_rank": "over the scenarios; missing where the method does not apply in all of them",
         "best_place": "best place that cannot be told apart from its own",
         "worst_place": "worst such place",
@@ -84,6 +85,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "pairs": _SCENARIO
     | {
+        "role": "of both: method, or tuned",
         "first": "label of the method with the smaller median",
         "second": "label of the other",
         "seeds": "seeds that both have",

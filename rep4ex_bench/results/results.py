@@ -64,7 +64,7 @@ class Results:
 
     def pairs(self) -> pd.DataFrame:
         """Return one row per scenario and pair of methods, with corrected tests."""
-        return self._ranking.pairs.copy()
+        return tables.pairs(self._ranking)
 
     def cost(self) -> pd.DataFrame:
         """Return one row per scenario, method and level of error: what it costs to reach it."""

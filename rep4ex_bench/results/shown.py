@@ -119,7 +119,7 @@ def _with_interval(row: Mapping[Any, Any]) -> str:
 
 def table_shown(table: pd.DataFrame) -> Shown:
     """Return any table, a text for each of its values; methods are marked with their roles."""
-    if "role" in table.columns:
+    if {"role", "method_label"} <= set(table.columns):
         labels = [
             marked(str(label), str(role))
             for label, role in zip(table["method_label"], table["role"], strict=True)

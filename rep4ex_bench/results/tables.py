@@ -12,8 +12,11 @@ from rep4ex_bench.boards.distances import error_curves
 from rep4ex_bench.boards.groups import groups_of
 from rep4ex_bench.boards.ranking import Ranking
 from rep4ex_bench.boards.ranking.board import counts_failures
+from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.scores import Scores, scores
+from rep4ex_bench.boards.ranking.summary import Order
 from rep4ex_bench.errors import UsageError
+from rep4ex_bench.grids import TUNED
 from rep4ex_bench.records import kinds
 from rep4ex_bench.records.records import NO_FAILURE
 from rep4ex_bench.results.columns import COLUMNS
@@ -37,14 +40,31 @@ def _around_metrics() -> tuple[list[str], list[str]]:
 
 
 def places(ranking: Ranking) -> pd.DataFrame:
-    """Return the order over all scenarios, methods without a place last."""
-    found = ranking.overall
-    if found is None:
-        return empty("ranking")
+    """Return the order over all scenarios, methods without a place last, tuned ones after all."""
+    tables = [
+        _places(order.overall, role)
+        for order, role in _orders(ranking)
+        if order.overall is not None
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else empty("ranking")
+
+
+def pairs(ranking: Ranking) -> pd.DataFrame:
+    """Return the pairs of methods as given, then those of tuned ones."""
+    tables = [order.pairs.assign(role=role) for order, role in _orders(ranking) if len(order.pairs)]
+    whole = pd.concat(tables, ignore_index=True) if tables else ranking.pairs.assign(role="")
+    return whole[list(COLUMNS["pairs"])]
+
+
+def _orders(ranking: Ranking) -> list[tuple[Order, str]]:
+    return [(ranking, "method"), (ranking.tuned, TUNED)]
+
+
+def _places(found: Overall, role: str) -> pd.DataFrame:
     whole = pd.concat([found.table, found.unplaced], ignore_index=True)
     whole = whole.astype({"best_place": "Int64", "worst_place": "Int64", "mean_rank": float})
     whole["groups"] = whole["groups"].fillna("")
-    return whole.assign(scenarios=found.scenarios)[list(COLUMNS["ranking"])]
+    return whole.assign(scenarios=found.scenarios, role=role)[list(COLUMNS["ranking"])]
 
 
 def empty(table: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from rep4ex_bench.boards.ranking import leaderboard, rank
 from rep4ex_bench.boards.report.appearance import appearances
 from rep4ex_bench.boards.report.tables import boards
 from rep4ex_bench.errors import OutputFolderError, UnknownNameError, UsageError
+from rep4ex_bench.results import Results
 from rep4ex_bench.results.columns import COLUMNS
 from rep4ex_bench.results.results import TABLES
 
@@ -57,7 +58,7 @@ def test_the_leaderboard_is_that_of_the_report_and_the_terminal(results, records
     rows = [row for one in shown for _, group in one.groups for row in group]
     assert ["" if pd.isna(r) else str(r) for r in found["rank"]] == [row.rank for row in rows]
     assert list(found["method_label"]) == [row.looks.label for row in rows]
-    assert list(found.columns[4:7]) == ["rank", "cells_ok", "cells"]
+    assert list(found.columns[4:8]) == ["rank", "configurations", "cells_ok", "cells"]
 
 
 def test_ranks_are_those_of_the_medians_of_methods_that_apply(results):
@@ -80,7 +81,8 @@ def test_intervals_are_there_from_six_seeds_on(results, few_seeds):
 
 def test_pairs_and_places_are_those_of_the_ranking(results, records):
     expected = rank(records)
-    pd.testing.assert_frame_equal(results.pairs(), expected.pairs)
+    assert set(results.pairs()["role"]) == {"method"}
+    pd.testing.assert_frame_equal(results.pairs().drop(columns="role"), expected.pairs)
     row = results.pairs().iloc[0]
     values = results.scores().pivot(index=CELL[::2], columns="method_label", values="value")
     own = values.loc[row["scenario_label"]]
@@ -92,6 +94,21 @@ def test_pairs_and_places_are_those_of_the_ranking(results, records):
     assert math.isnan(places["mean_rank"]["partial"])
     assert set(places["scenarios"]) == {2}
     assert results.notes() == expected.notes()
+
+
+def test_tuned_methods_have_an_order_and_a_best_of_their_own(records):
+    tuned = records["method_label"].isin(["rep4ex", "exploding"])
+    table = records.assign(method=records["method"].where(~tuned, "tuned"))
+    results, expected = Results(table), rank(table)
+    own = results.pairs().query("role == 'tuned'").drop(columns="role").reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, expected.tuned.pairs)
+    places = results.ranking()
+    assert set(places.loc[places["role"] == "tuned", "method_label"]) == {"rep4ex", "exploding"}
+    assert set(results.scores().query("role == 'tuned'")["method_label"]) == {"rep4ex", "exploding"}
+    bold = results.to_latex().count(r"\textbf")
+    assert (
+        bold == 2 * records["scenario_label"].nunique()
+    )  # the best as given and the best tuned one, in each
 
 
 def test_curves_are_the_records_values(results, records):
