@@ -24,12 +24,14 @@ HELP = {
     "describe": "Describe a suite, scenario, method, metric and so on, and its parameters.",
     "doctor": "Say what this machine can do; 1 if something promised is missing or gives wrong "
     "numbers.",
-    "export": "Write a table or a figure of a run FOLDER for a paper; nothing is run.",
+    "export": "Write training data, queries and truth of SCENARIO as Parquet, for R, Julia and "
+    "others.",
     "kernels": "Measure the kernels beside what a user would take instead; again: what is missing.",
     "leaderboard": "The leaderboard's site.",
     "list": "List what there is, what is installed, and which assumptions scenarios break.",
     "new": "Write a package with a working, tested component of that KIND called NAME.",
     "report": "Build the report of a run FOLDER anew and print its leaderboard.",
+    "results": "Write a table or a figure of a run FOLDER for a paper; nothing is run.",
     "run": "Run SUITE (a name or a TOML file); again with the same --out computes what is missing.",
     "submit": "Make a bundle of RUN, a run folder, and put it on the board; nothing there is "
     "replaced.",

@@ -26,6 +26,7 @@ from rep4ex_bench.cli.leaderboard import (
 )
 from rep4ex_bench.cli.new import new_command
 from rep4ex_bench.cli.own_data import DataOptions, chosen_suite, print_checks
+from rep4ex_bench.cli.results import results_command
 from rep4ex_bench.cli.site import leaderboard_group
 from rep4ex_bench.cli.speed_board import print_speed_board
 from rep4ex_bench.cli.terminal import make_console, plan_text, print_leaderboard, run_json
@@ -316,6 +317,7 @@ VERBS: dict[str, click.Command] = {
         attack_command,
         controls_command,
         export_command,
+        results_command,
         leaderboard_group,
         new_command,
         submit_command,

@@ -1,4 +1,4 @@
-"""The verb `export` and `load_run`: what they write is what `Results` gives."""
+"""The verb `results` and `load_run`: what they write is what `Results` gives."""
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +13,7 @@ def export(run_folder):
     """Call the verb on a run folder; return what it printed."""
 
     def call(*words):
-        done = CliRunner().invoke(cli, ["export", str(run_folder), *map(str, words)])
+        done = CliRunner().invoke(cli, ["results", str(run_folder), *map(str, words)])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == 0, done.output
@@ -61,5 +61,5 @@ def test_what_does_not_fit_together_is_said(export, words, message, tmp_path, mo
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path):
-    done = CliRunner().invoke(cli, ["export", str(tmp_path)])
+    done = CliRunner().invoke(cli, ["results", str(tmp_path)])
     assert isinstance(done.exception, OutputFolderError)
