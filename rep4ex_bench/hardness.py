@@ -7,11 +7,12 @@ the CPU, so that their errors are those of its records.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -46,6 +47,8 @@ class Hardness:
         negative: likewise of the negative ones.
         linear_r2: of Z on X, by a linear map: near 1, PCA would do.
         quadratic_r2: of Z on X, by a quadratic map of at most 30 principal components.
+        cca_r2: of Z on the canonical directions of X with A, as many as there are latents or
+            actions: near 1, no network is needed.
         actions_r2: of Z on A, by a linear map: the share of Z that the actions move.
         confounding: R^2 of U = Y - l(Z) on V, by a quadratic map: the share of the outcome's noise
             that moves with the latents and no action; NaN where the oracle does not say l.
@@ -56,6 +59,7 @@ class Hardness:
     negative: Mapping[str, float]
     linear_r2: float
     quadratic_r2: float
+    cca_r2: float
     actions_r2: float
     confounding: float
 
@@ -135,6 +139,8 @@ def measure(scenario: Scenario, seed: int) -> Hardness:
     features, actions = to_float64(task.train.features), to_float64(task.train.actions)
     fresh = oracle.draw(_FRESH_ROWS, derive_seed(seed, "hardness"))
 
+    code = _canonical_code(features, actions, oracle.latents.shape[1])
+
     def errors(of: Iterable[Control]) -> dict[str, float]:
         return {one.name: _error(one, scenario.name, task, seed) for one in of}
 
@@ -146,6 +152,7 @@ def measure(scenario: Scenario, seed: int) -> Hardness:
         quadratic_r2=_r2(
             _quadratic(features), features, oracle.latents, fresh.features, fresh.latents
         ),
+        cca_r2=_r2(_linear(), code(features), oracle.latents, code(fresh.features), fresh.latents),
         actions_r2=_r2(_linear(), actions, oracle.latents, fresh.actions, fresh.latents),
         confounding=_confounding(task, oracle, seed),
     )
@@ -167,6 +174,15 @@ def _error(control: Control, scenario: str, task: Task, seed: int) -> float:
 
 def _linear() -> Pipeline:
     return make_pipeline(StandardScaler(), Ridge(_RIDGE))
+
+
+def _canonical_code(
+    features: FloatArray, actions: FloatArray, latents: int
+) -> Callable[[FloatArray], FloatArray]:
+    """Return the map of features to canonical directions with the actions, fitted on these rows."""
+    most = min(latents, features.shape[1], actions.shape[1])
+    cca = CCA(most, max_iter=5_000, tol=1e-10).fit(features, actions)
+    return lambda rows: np.asarray(cca.transform(rows))
 
 
 def _quadratic(columns: FloatArray) -> Pipeline:

@@ -24,7 +24,13 @@ from rep4ex_bench.files import write_bytes
 from rep4ex_bench.hardness import Judgement, judge
 from rep4ex_bench.running.suite import load_suite
 
-_EXPLAINED = ("R², Z on X\nlinear", "R², Z on X\nquadratic", "R²\nZ on A", "R²\nU on V")
+_EXPLAINED = (
+    "R², Z on X\nlinear",
+    "R², Z on X\nquadratic",
+    "R², Z on\nlinear CCA",
+    "R²\nZ on A",
+    "R²\nU on V",
+)
 
 
 @click.command(name="controls")
@@ -58,7 +64,7 @@ def _print(label: str, found: Judgement, console: Console) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found.seeds:
         numbers = [one.best_positive, *(one.negative[name] for name in names)]
-        numbers += [one.linear_r2, one.quadratic_r2, one.actions_r2, one.confounding]
+        numbers += [one.linear_r2, one.quadratic_r2, one.cca_r2, one.actions_r2, one.confounding]
         table.add_row(str(one.seed), *map(shown, numbers))
     console.print(table)
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from rep4ex_bench import get_scenario, run_suite
 from rep4ex_bench.controls import Control, Controls
@@ -13,6 +14,7 @@ from rep4ex_bench.hardness import Hardness, judge, measure
 from rep4ex_bench.registry import SCENARIOS
 from rep4ex_bench.scenario_conformance import check_controls
 from rep4ex_bench.scenarios.linear_action import LinearAction
+from rep4ex_bench.seeding import derive_seed
 
 NAMES = [name for name in SCENARIOS.names() if name != "own_data"]
 OLS = (Control("ols_on_actions"),)
@@ -50,6 +52,26 @@ def test_a_curved_mixing_is_harder_for_linear_maps_than_for_quadratic_ones():
     assert found.linear_r2 < 0.9 < found.quadratic_r2 < 1
 
 
+def test_the_readout_of_linear_cca_is_that_of_whitened_columns(measured):
+    assert measured.cca_r2 > 0.99  # a linear mixing, and eight directions of rounding alone
+    scenario = quick(outcome="bump", m=4, layers=5, slope=0.05)
+    task = scenario.sample(3)
+    x, a = task.train.features.double().numpy(), task.train.actions.double().numpy()
+    fresh = task.oracle.draw(2000, derive_seed(3, "hardness"))
+    # whitened features and actions, and the singular vectors of their cross-covariance
+    (ux, sx, vx), (ua, _, _) = (
+        np.linalg.svd(columns - columns.mean(axis=0), full_matrices=False) for columns in (x, a)
+    )
+    directions = vx.T / sx @ np.linalg.svd(ux.T @ ua)[0][:, :2]
+    code, new = ((rows - x.mean(axis=0)) @ directions for rows in (x, fresh.features))
+    readout = LinearRegression().fit(code, task.oracle.latents)
+    left = fresh.latents - readout.predict(new)
+    expected = 1 - (left**2).sum() / ((fresh.latents - fresh.latents.mean(axis=0)) ** 2).sum()
+    found = measure(scenario, 3)
+    assert found.cca_r2 == pytest.approx(expected, abs=1e-3)
+    assert found.cca_r2 < found.linear_r2 < 0.9
+
+
 def test_the_share_of_the_actions_is_that_of_their_variance(measured):
     task = quick(outcome="bump", mixing="linear").sample(0)
     # A is uniform on [-1, 1], of variance 1/3; V has unit variances
@@ -75,7 +97,7 @@ def test_what_is_no_such_thing_is_not_a_number(measured):
 
     with pytest.raises(DataError, match="no oracle"):
         measure(Elsewhere(), 0)
-    nothing = Hardness(0, {}, {}, 1.0, 1.0, 1.0, 1.0)
+    nothing = Hardness(0, {}, {}, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert (nothing.best_positive, nothing.best_negative) == (math.inf, math.inf)
 
 
