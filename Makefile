@@ -8,7 +8,7 @@ GPU_OPTIONS ?=
 # One thread per process: results do not depend on the machine's cores, and tests run in parallel.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo picture test interpreter gate gpu-offline kernels-document gpu gpu-tests gpu-board site docs speed-board check format lint types clean
+.PHONY: help demo picture test interpreter gate gate-compile gate-calls gate-step gpu-offline kernels-document gpu gpu-tests gpu-board site docs speed-board check format lint types clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -37,9 +37,15 @@ test: $(VENV)/.installed-dev  ## Run every test
 interpreter: $(VENV)/.installed-dev  ## Every case of the Triton kernels' checks, interpreted (an hour)
 	REP4EX_CHECK_CASES=all $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/kernels/triton
 
-gate: $(VENV)/.installed-dev  ## Without a GPU: compile and read its kernels, count what a call costs
+gate: gate-calls gate-step gate-compile  ## Without a GPU: compile and read its kernels, count what a call costs
+
+gate-compile: $(VENV)/.installed-dev
 	$(BIN)/python -m rep4ex_kernels.offline --quick
+
+gate-calls: $(VENV)/.installed-dev
 	$(BIN)/python -m rep4ex_kernels.offline.host_cost --no-times
+
+gate-step: $(VENV)/.installed-dev
 	$(BIN)/python tools/measure_step.py
 
 gpu-offline: $(VENV)/.installed-dev  ## The same for every case; prints the whole table
