@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from torch import Tensor
 
 from rep4ex_bench.errors import OutputFolderError
-from rep4ex_bench.files import write_bytes, written_atomically
+from rep4ex_bench.files import write_bytes
 from rep4ex_bench.records import provenance
+from rep4ex_bench.records.records import write_table
 from rep4ex_bench.scenario import Scenario, Task
 
 _SHORT = {"actions": "a", "features": "x", "outcome": "y"}
@@ -57,9 +57,9 @@ def export_task(scenario: Scenario, seed: int, folder: Path) -> Task:
         "path_position": task.queries.path_position,
         "scored": task.queries.scored,
     }
-    _write(_columns(task.train.tensors()), folder / "train.parquet")
-    _write(_columns(told.tensors()), folder / "queries.parquet")
-    _write(truth, folder / "truth.parquet")
+    write_table(pa.table(_columns(task.train.tensors())), folder / "train.parquet")
+    write_table(pa.table(_columns(told.tensors())), folder / "queries.parquet")
+    write_table(pa.table(truth), folder / "truth.parquet")
     about = {
         "scenario": scenario.as_table(),
         "seed": seed,
@@ -68,7 +68,7 @@ def export_task(scenario: Scenario, seed: int, folder: Path) -> Task:
         "truth_source": task.truth.source,
         "data_hash": task.train.content_hash(),
         "data_label": scenario.data_label,
-        "assumptions": sorted(scenario.assumptions or ()),
+        "assumptions": sorted(scenario.checked_assumptions()),
         "versions": json.loads(provenance.versions()),
     }
     write_bytes(json.dumps(about, indent=1).encode(), folder / _TASK)
@@ -87,8 +87,3 @@ def _columns(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
             numbers = "_".join(str(index + 1) for index in place)
             found[f"{short}{numbers}"] = values[(slice(None), *place)]
     return found
-
-
-def _write(columns: Mapping[str, np.ndarray], path: Path) -> None:
-    with written_atomically(path) as stream:
-        pq.write_table(pa.table(dict(columns)), stream)

@@ -52,6 +52,12 @@ def mark(group: str, tried: int = 1) -> str:
     return "" if group == "method" else group
 
 
+def named(label: str, group: str, tried: int = 0) -> str:
+    """Return a label with its mark, once: those of tuned methods often end in it already."""
+    said = mark(group, tried)
+    return f"{label.removesuffix(f' ({group})')} ({said})" if said else label
+
+
 def _configurations(parameters: str) -> int:
     try:
         return configurations(json.loads(parameters))

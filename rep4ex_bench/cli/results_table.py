@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rep4ex_bench.boards.columns import USUAL, MetricColumn
-from rep4ex_bench.boards.groups import mark
+from rep4ex_bench.boards.groups import named
 from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.report.ranking_section import error_interval, reach
 
@@ -101,16 +101,9 @@ def _table(name: Text, rows: pd.DataFrame, columns: list[_Column], wide: bool) -
         if row["role"] != previous:
             table.add_section()
         previous = row["role"]
-        method = Text(_named(row))
+        method = Text(named(str(row["method_label"]), row["role"], int(row["configurations"])))
         table.add_row(method, *(column.cell(row) for column in columns))
     return table
-
-
-def _named(row: pd.Series) -> str:
-    """Return a method's label with what it is, once: many labels end in "(tuned)" already."""
-    said = mark(row["role"], int(row["configurations"]))
-    label = str(row["method_label"]).removesuffix(f" ({row['role']})")
-    return f"{label} ({said})" if said else label
 
 
 def _heading(lines: tuple[str, ...], most: int) -> Text:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from rep4ex_bench.boards.groups import RANKED_GROUPS
 from rep4ex_bench.boards.report.appearance import LIGHT_COLOURS, Appearance
 from rep4ex_bench.errors import UnknownNameError, UsageError
 from rep4ex_bench.results.shown import marked, one_line
@@ -147,7 +148,7 @@ def marker_style(look: Appearance) -> dict[str, Any]:
         "marker": _MARKERS[look.symbol],
         "linestyle": "none",
         "markeredgecolor": colour,
-        "markerfacecolor": colour if look.role == "method" else "none",
+        "markerfacecolor": colour if look.role in RANKED_GROUPS else "none",
         "markersize": 4.5,
     }
 

@@ -21,8 +21,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     | {
         "rank": "place among the methods of its role that apply here; missing for oracles, "
         "controls, methods left out, and where the scenario's controls do not solve it",
-        "configurations": "parameters that were tried, 1 where the method was not tuned, 0 where "
-        "nobody can tell",
+        "configurations": "how many were tried, 1 where the method was not tuned, 0 where nobody "
+        "can tell",
         "cells_ok": "seeds on which nothing failed",
         "cells": "seeds that were to be run, failed and missing ones included",
         "cells_missing": "seeds without any record",

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from rep4ex_bench.boards.columns import further_metrics
+from rep4ex_bench.boards.groups import named
 from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.grids import TUNED
 
-_MARKS = {"tuned": " (tuned)", "oracle": " (oracle)", "control": " (control)"}
 _ABSENT = "\N{EN DASH}"
 
 
@@ -48,7 +48,7 @@ def one_line(text: str) -> str:
 
 def marked(label: str, role: str) -> str:
     """Return the label of a method with its role, where it does not compete as given."""
-    return one_line(label) + _MARKS.get(role, "")
+    return named(one_line(label), role)
 
 
 def leaderboard_shown(board: pd.DataFrame, records: pd.DataFrame) -> Shown:

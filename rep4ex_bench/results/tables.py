@@ -52,8 +52,9 @@ def places(ranking: Ranking) -> pd.DataFrame:
 def pairs(ranking: Ranking) -> pd.DataFrame:
     """Return the pairs of methods as given, then those of tuned ones."""
     tables = [order.pairs.assign(role=role) for order, role in _orders(ranking) if len(order.pairs)]
-    whole = pd.concat(tables, ignore_index=True) if tables else ranking.pairs.assign(role="")
-    return whole[list(COLUMNS["pairs"])]
+    if not tables:
+        return empty("pairs")
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS["pairs"])]
 
 
 def _orders(ranking: Ranking) -> list[tuple[Order, str]]:

@@ -13,11 +13,25 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from statistics import fmean
 
 from rep4ex_bench.running.suite import Cell
 
 Place = tuple[str, str]  # method, scenario
+
+
+class _Mean:
+    """Of numbers that come one by one, of which there is one at least."""
+
+    def __init__(self) -> None:
+        self._total, self._count = 0.0, 0
+
+    def add(self, value: float) -> None:
+        self._total += value
+        self._count += 1
+
+    @property
+    def value(self) -> float:
+        return self._total / self._count
 
 
 class TimeLeft:
@@ -32,7 +46,9 @@ class TimeLeft:
         self._clock = clock
         self._left = Counter(_place(cell) for cell in cells)
         self._running: dict[str, float] = {}
-        self._costs: dict[Place, list[float]] = defaultdict(list)
+        # means and no lists of costs: a run may have 100,000 cells, and asks after each
+        self._costs: dict[Place, _Mean] = defaultdict(_Mean)
+        self._costs_of_method: dict[str, _Mean] = defaultdict(_Mean)
         self._told = clock()
 
     def started(self, cell: Cell) -> None:
@@ -43,8 +59,10 @@ class TimeLeft:
     def finished(self, cell: Cell) -> None:
         """Take note of an end."""
         self._share()
-        self._costs[_place(cell)].append(self._running.pop(cell.key, 0.0))
-        self._left[_place(cell)] -= 1
+        place, cost = _place(cell), self._running.pop(cell.key, 0.0)
+        self._costs[place].add(cost)
+        self._costs_of_method[cell.method_label].add(cost)
+        self._left[place] -= 1
 
     def seconds(self) -> float | None:
         """Return the seconds that are left; None while nobody can tell."""
@@ -60,13 +78,8 @@ class TimeLeft:
         return max(0.0, to_come - sum(self._running.values()))
 
     def _expected(self, place: Place) -> float | None:
-        own = self._costs.get(place) or [
-            cost
-            for (method, _), costs in self._costs.items()
-            if method == place[0]
-            for cost in costs
-        ]
-        return fmean(own) if own else None
+        own = self._costs.get(place) or self._costs_of_method.get(place[0])
+        return own.value if own else None
 
     def _share(self) -> None:
         now = self._clock()

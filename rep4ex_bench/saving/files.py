@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor
 from rep4ex_bench.errors import FittedFileError, UsageError
 from rep4ex_bench.expectations import problem_text
 from rep4ex_bench.files import write_bytes
-from rep4ex_bench.installed import package_version
+from rep4ex_bench.records import provenance
 from rep4ex_bench.saving.arrays import dtype_name, is_finite
 from rep4ex_bench.saving.encode import Encoder
 from rep4ex_bench.saving.origin import method_of
@@ -30,7 +29,6 @@ from rep4ex_bench.saving.savable import Savable
 FORMAT: Literal["rep4ex_bench fitted method"] = "rep4ex_bench fitted method"
 FORMAT_VERSION: Literal[1] = 1
 JSON_FILE, TENSOR_FILE = "fitted.json", "tensors.safetensors"
-_PACKAGES = ("rep4ex-bench", "torch", "numpy", "scipy", "scikit-learn", "safetensors")
 _AGAIN = "save what was fitted again"
 
 
@@ -99,15 +97,13 @@ def write_fitted(fitted: Savable, folder: Path) -> None:
             "name: save what `fit` of a registered method returned"
         )
     tensors = safetensors.torch.save(encoder.tensors)
-    versions = {"python": platform.python_version()}
-    versions |= {name: found for name in _PACKAGES if (found := package_version(name))}
     contents = Contents(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         method=method.name,
         method_version=method.version,
         parameters=method.plain_parameters(),
-        versions=versions,
+        versions=json.loads(provenance.versions()),
         tensors={name: StoredTensor.of(one) for name, one in encoder.tensors.items()},
         tensors_sha256=hashlib.sha256(tensors).hexdigest(),
         fitted=encoded,

@@ -87,8 +87,9 @@ class Child:
             return Death("out_of_memory", "the process was killed: most likely out of memory")
         if code is not None and code < 0:
             return Death("failed", f"the process was ended by {signal.Signals(-code).name}")
+        found = f"the process left with exit status {code}"
         said = self._last_line()
-        return Death("failed", f"the process left with exit status {code}{said and f': {said}'}")
+        return Death("failed", f"{found}: {said}" if said else found)
 
     def _last_line(self) -> str:
         """Return the last line that was written to the log since the start: what was raised."""

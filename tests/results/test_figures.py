@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from rep4ex_bench import figures
 from rep4ex_bench.boards.report.appearance import LIGHT_COLOURS, appearances
 from rep4ex_bench.errors import UnknownNameError, UsageError
+from rep4ex_bench.figures.drawing import marker_style
 from rep4ex_bench.results import Results
 
 
@@ -115,6 +116,15 @@ def test_oracles_are_dashed_or_hollow_and_marked(results):
         to_hex(x.get_markeredgecolor()) for x in axis.lines if x.get_markerfacecolor() == "none"
     }
     assert hollow == {colours(results)[label] for label in ("oracle", "constant_mean")}
+
+
+def test_a_tuned_method_is_filled_as_all_that_compete(records):
+    results = Results(records.assign(method=records["method"].replace("rep4ex", "tuned")))
+    look = appearances(results.records)["rep4ex"]
+    assert (look.role, marker_style(look)["markerfacecolor"]) == (
+        "tuned",
+        LIGHT_COLOURS[look.colour],
+    )
 
 
 @pytest.mark.parametrize("name", ["distance", "cost"])

@@ -106,9 +106,8 @@ def test_tuned_methods_have_an_order_and_a_best_of_their_own(records):
     assert set(places.loc[places["role"] == "tuned", "method_label"]) == {"rep4ex", "exploding"}
     assert set(results.scores().query("role == 'tuned'")["method_label"]) == {"rep4ex", "exploding"}
     bold = results.to_latex().count(r"\textbf")
-    assert (
-        bold == 2 * records["scenario_label"].nunique()
-    )  # the best as given and the best tuned one, in each
+    # the best as given and the best tuned one, in each
+    assert bold == 2 * records["scenario_label"].nunique()
 
 
 def test_curves_are_the_records_values(results, records):

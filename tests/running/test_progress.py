@@ -1,7 +1,9 @@
 """Progress of a run from Python: silent unless asked for, a line per cell without a terminal."""
 
 import builtins
+import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 
@@ -10,33 +12,27 @@ from rep4ex_bench.boards.ranking import leaderboard
 from rep4ex_bench.errors import UsageError
 from rep4ex_bench.running import progress
 
-SUITE = """\
-name = "tiny"
-seeds = 1
-timeout_seconds = 60
-[[scenarios]]
-name = "linear_action"
-parameters = { n = 200, outcome = "bump" }
-[[methods]]
-name = "constant_mean"
-"""
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import tiny_suite
+
+CHEAPEST = ["constant_mean"]
 
 
 @pytest.fixture
 def suite_file(tmp_path):
     path = tmp_path / "tiny.toml"
-    path.write_text(SUITE)
+    path.write_text(tiny_suite(seeds=1, timeout_seconds=60))
     return path
 
 
 def test_a_run_shows_its_cells_where_that_is_asked_for(suite_file, tmp_path, capfd):
-    run = run_suite(suite_file, tmp_path / "out", progress=True)
+    run = run_suite(suite_file, tmp_path / "out", methods=CHEAPEST, progress=True)
     shown = capfd.readouterr()
     assert shown.out == ""
     first, second = shown.err.splitlines()
     assert first == "1 cells, 0 of them finished before"
     assert second.startswith("ok     linear_action / constant_mean / seed 0 (1/1 cells")
-    run_suite(suite_file, tmp_path / "out")
+    run_suite(suite_file, tmp_path / "out", methods=CHEAPEST)
     assert capfd.readouterr() == ("", "")
     board = leaderboard(run.records)
     assert run.leaderboard()["nmse_outside"].equals(board["nmse_outside"])

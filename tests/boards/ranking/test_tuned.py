@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from rep4ex_bench.boards.groups import configurations_of, groups_of
+from rep4ex_bench.boards.groups import configurations_of, groups_of, named
 from rep4ex_bench.boards.ranking import leaderboard, rank
 from rep4ex_bench.boards.report.appearance import appearances
 from rep4ex_bench.cli.terminal import print_leaderboard
@@ -64,6 +64,13 @@ def test_tuned_rows_are_marked(records):
     x = board[board["scenario_label"] == "x"]
     assert x["method_label"].tolist() == ["a", "b", "tb", "ta"]
     assert x["configurations"].tolist() == [1, 1, 3, 3]
+
+
+def test_a_label_is_marked_once():
+    assert named("rep4ex", "tuned", 3) == "rep4ex (tuned, 3 configurations)"
+    assert named("rep4ex (tuned)", "tuned") == "rep4ex (tuned)"
+    assert named("rep4ex (tuned)", "method") == "rep4ex (tuned)"
+    assert named("oracle_x", "oracle") == "oracle_x (oracle)"
 
 
 def test_a_tuned_method_that_could_not_be_loaded_is_still_marked(records):

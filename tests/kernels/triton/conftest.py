@@ -72,9 +72,8 @@ def pytest_collection_modifyitems(config, items):
 
 def others(cases):
     """Return the cases to leave out: every value of every parameter stays."""
-    left, seen = by_hash(cases), set()
-    if not any(map(values, cases)):
-        return left[1:]
+    first, *left = by_hash(cases)
+    seen = values(first)
     while any(values(case) - seen for case in left):
         chosen = max(left, key=lambda case: len(values(case) - seen))
         left.remove(chosen)
