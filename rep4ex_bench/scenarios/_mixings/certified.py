@@ -51,8 +51,8 @@ class Certificate:
         error: largest error of a latent that the exact inverse recovers from features in float32,
             in standard deviations of the latents.
         slope: least slope of g0, the smallest singular value of its Jacobian, which 99 % of the
-            units exceed; in standard deviations of the features (root of the sum of variances) per
-            standard deviation of the latents.
+            units exceed; latents in their standard deviations, features in the root of the sum of
+            their variances over d, so that an isometry has 1.
     """
 
     linear_r2: tuple[float, float]
@@ -127,7 +127,7 @@ def certify(member: Family, strength: float, latents: FloatArray) -> Certificate
     deviations = latents.std(axis=0)
     some = latents[:_UNITS_OF_SLOPE]
     slopes = np.linalg.svd(_jacobian(lambda rows: member.mix(rows, strength), some) * deviations)[1]
-    spread = np.sqrt(features.var(axis=0).sum())
+    spread = np.sqrt(features.var(axis=0).sum() / latents.shape[1])
     return Certificate(
         linear_r2=_crossed_r2(features, latents),
         error=float(np.abs((recovered - latents) / deviations).max()),
