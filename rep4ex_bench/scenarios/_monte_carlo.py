@@ -1,8 +1,8 @@
-"""Monte Carlo truth: E[l(M0 a* + V)] with its standard error, in bounded memory."""
+"""Monte Carlo truth: E[Y | do(A = a*)] with its standard error, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -12,21 +12,13 @@ from rep4ex_bench.scenario import Truth
 DRAWS = 100_000
 
 
-def monte_carlo_truth(
-    outcome_function: Callable[[FloatArray], FloatArray],
-    means: FloatArray,
-    noise: FloatArray,
-) -> Truth:
-    """Return the mean of l(mean + noise) over the draws, at each query.
+def monte_carlo_truth(outcomes: Iterable[FloatArray]) -> Truth:
+    """Return the mean of each query's draws with its standard error.
 
     Args:
-        outcome_function: l, (n, d) -> (n,).
-        means: M0 a*, (q, d).
-        noise: draws of V, (N, d); the same for every query, so that the error is smooth in a*.
+        outcomes: E[Y | do(A = a*), V] over draws of V, (N,), one array for each query; from the same
+            draws, so that the error is smooth in a*.
     """
-    values, errors = np.empty(len(means)), np.empty(len(means))
-    for index, mean in enumerate(means):
-        outcome = outcome_function(mean + noise)
-        values[index] = outcome.mean()
-        errors[index] = outcome.std(ddof=1) / np.sqrt(len(noise))
+    found = [(draws.mean(), draws.std(ddof=1) / np.sqrt(len(draws))) for draws in outcomes]
+    values, errors = np.array(found).T
     return Truth(values, errors, "Monte Carlo")

@@ -2,6 +2,8 @@
 
     A ~ P_A,  Z = M0 A + V,  X = g0(Z),  Y = l(Z) + U,  U = c gamma' V / sd(gamma' V) + noise eps
 
+or, where a scenario says so, with Z = act(A, V), X = g0(Z) + noise, Y = l(Z) + direct(A) + U.
+
 A scenario draws the parts from the root seed of the task; rows, queries, truth and oracle follow.
 Every part has a stream of its own, so that a part can be exchanged and the others stay.
 """
@@ -11,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
 from rep4ex_bench.data import FloatArray, TrainingData
-from rep4ex_bench.oracle import LinearOracle
+from rep4ex_bench.oracle import GeneralOracle, LinearOracle
 from rep4ex_bench.scenario import Queries, Task, Truth
 from rep4ex_bench.scenarios._monte_carlo import DRAWS, monte_carlo_truth
 from rep4ex_bench.scenarios._noise import confounded_noise
@@ -25,6 +28,7 @@ from rep4ex_bench.scenarios._query_grid import box_queries
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 
 Draw = Callable[[int, int], FloatArray]  # (rows, seed) -> (rows, columns)
+Act = Callable[[FloatArray, FloatArray], FloatArray]  # A (n, k), V (n, d) -> Z (n, d)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Structure:
         outcome_function: l.
         confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
+        draw_actions: A, (n, k), within [-1, 1]^k and up to its edges; None draws them uniformly.
+        act: (A, V) -> Z, (n, k) and (n, d) -> (n, d), in place of M0 A + V.
+        direct: A -> what it adds to Y beside Z, (n, k) -> (n,).
+        draw_feature_noise: what is added to g0(Z), (n, m).
+        told_dim: latent_dim that is disclosed; None discloses d.
     """
 
     action_effect: FloatArray
@@ -50,41 +59,71 @@ class Structure:
     outcome_function: OutcomeFunction
     confounding: float
     noise: float
+    draw_actions: Draw | None = None
+    act: Act | None = None
+    direct: Callable[[FloatArray], FloatArray] | None = None
+    draw_feature_noise: Draw | None = None
+    told_dim: int | None = None
 
     def task(self, n: int, root: int) -> Task:
         """Return the task with n training rows whose root seed the parts were drawn from.
 
-        Actions are uniform on [-1, 1]^k, queries those of `box_queries`.
+        Queries are those of `box_queries`.
         """
         d, k = self.action_effect.shape
-        draw_actions = uniform_box(k)
         train_seed = derive_seed(root, "train")
+        draw_actions = self.draw_actions or uniform_box(k)
         actions, latent_noise = draw_actions(n, train_seed), self.draw_noise(n, train_seed)
-        latents = actions @ self.action_effect.T + latent_noise
-        outcome = self.outcome_function(latents) + self._outcome_noise(latent_noise, root=root)
+        oracle = self._oracle(actions, latent_noise, draw_actions, train_seed, root)
+        outcome = self.outcome_function(oracle.latents)
+        outcome = outcome + self._outcome_noise(latent_noise, root=root)
+        outcome = outcome + oracle.direct_effect(actions)
         queries = box_queries(k, numpy_generator(root, "queries"))
         return Task(
             train=TrainingData(
                 torch.from_numpy(actions),
-                torch.from_numpy(self.mixing(latents)),
+                torch.from_numpy(oracle.counterfactual(actions).features),
                 torch.from_numpy(outcome),
-                latent_dim=d,
+                latent_dim=self.told_dim or d,
                 # where the actions move nothing there is no number of moved latents to tell
                 moved_dim=int(np.linalg.matrix_rank(self.action_effect)) or None,
             ),
             queries=queries,
-            truth=self._truth(queries, root),
-            oracle=LinearOracle(
-                latents,
-                latent_noise,
-                self.action_effect,
-                self.mixing,
-                self.outcome_function,
-                draw_actions,
-                self.draw_noise,
-                partial(self._outcome_noise, root=root),
-            ),
+            truth=self._truth(queries, oracle, root),
+            oracle=oracle,
         )
+
+    def _oracle(
+        self,
+        actions: FloatArray,
+        latent_noise: FloatArray,
+        draw_actions: Draw,
+        train_seed: int,
+        root: int,
+    ) -> LinearOracle | GeneralOracle:
+        drawn: dict[str, Any] = {
+            "latent_noise": latent_noise,
+            "mixing": self.mixing,
+            "outcome_function": self.outcome_function,
+            "draw_actions": draw_actions,
+            "draw_noise": self.draw_noise,
+            "draw_outcome_noise": partial(self._outcome_noise, root=root),
+        }
+        if self.draw_feature_noise is not None:
+            drawn["draw_feature_noise"] = self.draw_feature_noise
+            drawn["feature_noise"] = self.draw_feature_noise(len(actions), train_seed)
+        linear = self._linear(actions, latent_noise)
+        if self.act is None and self.direct is None:
+            return LinearOracle(latents=linear, action_effect=self.action_effect, **drawn)
+        return GeneralOracle(
+            latents=linear if self.act is None else self.act(actions, latent_noise),
+            act=self.act or self._linear,
+            direct=self.direct or _nothing,
+            **drawn,
+        )
+
+    def _linear(self, actions: FloatArray, noise: FloatArray) -> FloatArray:
+        return np.asarray(actions @ self.action_effect.T + noise)
 
     def _outcome_noise(
         self, latent_noise: FloatArray, own_seed: int | None = None, *, root: int
@@ -93,14 +132,24 @@ class Structure:
             latent_noise, self.covariance, self.confounding, self.noise, root, own_seed
         )
 
-    def _truth(self, queries: Queries, root: int) -> Truth:
+    def _truth(self, queries: Queries, oracle: LinearOracle | GeneralOracle, root: int) -> Truth:
         means = queries.actions @ self.action_effect.T
-        if self.gaussian:
+        if self.gaussian and isinstance(oracle, LinearOracle):
             exact = self.outcome_function.gaussian_expectation(means, self.covariance)
             if exact is not None:
                 return Truth(exact, np.zeros(len(exact)), "closed form")
         draws = self.draw_noise(DRAWS, derive_seed(root, "truth"))
-        return monte_carlo_truth(self.outcome_function, means, draws)
+        if isinstance(oracle, LinearOracle):
+            return monte_carlo_truth(self.outcome_function(mean + draws) for mean in means)
+        return monte_carlo_truth(
+            self.outcome_function(oracle.latents_of(action[None], draws))
+            + oracle.direct_effect(action[None])
+            for action in queries.actions
+        )
+
+
+def _nothing(actions: FloatArray) -> FloatArray:
+    return np.zeros(len(actions))
 
 
 def uniform_box(k: int) -> Draw:
