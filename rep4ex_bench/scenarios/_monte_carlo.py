@@ -16,8 +16,8 @@ def monte_carlo_truth(outcomes: Iterable[FloatArray]) -> Truth:
     """Return the mean of each query's draws with its standard error.
 
     Args:
-        outcomes: E[Y | do(A = a*), V] over draws of V, (N,), one array for each query; from the same
-            draws, so that the error is smooth in a*.
+        outcomes: for each query, E[Y | do(A = a*), V] at draws of V, (N,); the same draws for all,
+            so that the error is smooth in a*.
     """
     found = [(draws.mean(), draws.std(ddof=1) / np.sqrt(len(draws))) for draws in outcomes]
     values, errors = np.array(found).T

@@ -49,6 +49,7 @@ class Structure:
         direct: A -> what it adds to Y beside Z, (n, k) -> (n,).
         draw_feature_noise: what is added to g0(Z), (n, m).
         told_dim: latent_dim that is disclosed; None discloses d.
+        outcome_dim: the first latents, whose V is that of U; None for all.
     """
 
     action_effect: FloatArray
@@ -64,6 +65,7 @@ class Structure:
     direct: Callable[[FloatArray], FloatArray] | None = None
     draw_feature_noise: Draw | None = None
     told_dim: int | None = None
+    outcome_dim: int | None = None
 
     def task(self, n: int, root: int) -> Task:
         """Return the task with n training rows whose root seed the parts were drawn from.
@@ -128,8 +130,14 @@ class Structure:
     def _outcome_noise(
         self, latent_noise: FloatArray, own_seed: int | None = None, *, root: int
     ) -> FloatArray:
+        own = slice(self.outcome_dim)
         return confounded_noise(
-            latent_noise, self.covariance, self.confounding, self.noise, root, own_seed
+            latent_noise[:, own],
+            self.covariance[own, own],
+            self.confounding,
+            self.noise,
+            root,
+            own_seed,
         )
 
     def _truth(self, queries: Queries, oracle: LinearOracle | GeneralOracle, root: int) -> Truth:

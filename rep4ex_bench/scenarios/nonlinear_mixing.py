@@ -6,9 +6,9 @@
 All but g0 is as in `linear_action.py`. There g0 is nearly linear at most sizes: a linear map of X
 finds 98 % of Z at (k, d, m) = (2, 2, 10). Here g0 is of one of four families (`_mixings/`), and as
 nonlinear as `hardness` says: the R^2 of Z on X by a linear map lies in [.92, .97] (easy), in
-[.72, .82] (medium) or in [.53, .64] (hard), give or take .01. Each g0 has an exact inverse, so that it is injective,
-and is used only where that inverse finds every drawn latent from features in float32 to .001
-standard deviations, and g0 is nowhere too flat (`_mixings/certified.py`).
+[.72, .82] (medium) or in [.53, .64] (hard), give or take .01. Each g0 has an exact inverse, so that
+it is injective, and is used only where that inverse finds every drawn latent from features in
+float32 to .001 standard deviations and g0 is nowhere too flat (`_mixings/certified.py`).
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ class Coupled(Family):
 
     def unmix(self, features: FloatArray, strength: float) -> FloatArray:
         """Undo one layer after the other."""
-        hidden = features
+        hidden: FloatArray = features
         for shift, matrix in zip(reversed(self._shifts), reversed(self._matrices), strict=True):
-            hidden = np.linalg.solve(matrix, hidden.T).T
+            hidden = np.asarray(np.linalg.solve(matrix, hidden.T).T)
             kept, moved = hidden[:, : self._half], hidden[:, self._half :]
             hidden = np.concatenate([kept, moved - strength * shift(kept)], axis=1)
         return hidden @ np.linalg.pinv(self._embedding).T

@@ -29,8 +29,8 @@ FAMILIES: dict[str, type[Family]] = {
 }
 # The linear R^2 of each hardness.
 HARDNESS = {"easy": (0.92, 0.97), "medium": (0.72, 0.82), "hard": (0.53, 0.64)}
-# How far beyond these it may lie for a map fitted on one half of the units, on the other half. Where
-# few units lie far out, because g0 is steep there, they decide the map, and it may lie anywhere.
+# How far beyond these it may lie on one half of the units, by a map fitted on the other half. Where
+# g0 is steep far out, a few units decide the map, and it may lie anywhere.
 SLACK = 0.01
 LARGEST_ERROR = 1e-3  # of a latent that is recovered from float32 features, in standard deviations
 LEAST_SLOPE = 3e-3  # see `Certificate.slope`
