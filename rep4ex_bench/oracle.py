@@ -67,7 +67,7 @@ class Oracle(ABC):
 
 
 class DrawnOracle(Oracle):
-    """An oracle of X = g0(Z) and Y = l(Z) + U that draws V; how the actions act is for others to say.
+    """An oracle of X = g0(Z) and Y = l(Z) + U that draws V; its subclasses say how actions act.
 
     Attributes:
         mixing: g0, (n, d) -> (n, m).

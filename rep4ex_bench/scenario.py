@@ -17,6 +17,7 @@ import numpy as np
 
 from rep4ex_bench.controls import Controls, check_controls
 from rep4ex_bench.data import FloatArray, TrainingData
+from rep4ex_bench.dial import Dial
 from rep4ex_bench.errors import DataError, PluginError
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
@@ -204,6 +205,11 @@ class Scenario(Parameterised, ABC):
         depend on parameters.
         """
         return Controls() if "linear_oracle" in self.offers else None
+
+    @property
+    def dial(self) -> Dial | None:
+        """Where it stands on a dial of one broken assumption; None where it is on none."""
+        return None
 
     @property
     def resampled_share(self) -> float | None:

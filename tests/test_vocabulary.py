@@ -69,7 +69,7 @@ def test_what_comes_with_the_package_says_what_it_needs_and_offers():
     needs = {name: METHODS.get(name).needs for name in METHODS.names()}
     assert needs["constant_mean"] == needs["ols_on_actions"] == needs["mlp_on_actions"] == set()
     assert needs["rep4ex"] == needs["pca"] == {"features"}
-    assert needs["oracle_control_function"] == needs["oracle_mixed_axes"] == {"linear_oracle"}
+    assert needs["oracle_control_function"] == needs["oracle_mixed_axes"] == {"oracle"}
     described = get_scenario("linear_action", k=3, d=2, m=7, n=50).description()
     assert (described.k, described.m, described.n, described.latent_dim) == (3, 7, 50, 2)
     assert described.offers == {"features", "oracle", "linear_oracle"}

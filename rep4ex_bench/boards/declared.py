@@ -13,6 +13,7 @@ from functools import cache
 import pandas as pd
 
 from rep4ex_bench.controls import Controls
+from rep4ex_bench.dial import Dial
 from rep4ex_bench.registry import get_scenario
 from rep4ex_bench.vocabulary import breaks_text
 
@@ -26,11 +27,13 @@ class Declared:
         breaks: which assumptions it breaks, in words (`vocabulary.breaks_text`).
         resampled_share: of the rows of one table that each seed trains on; None where every seed
             draws data of its own, or where nothing is known.
+        dial: where it stands on a dial of one broken assumption; None where on none.
     """
 
     controls: Controls | None
     breaks: str
     resampled_share: float | None = None
+    dial: Dial | None = None
 
 
 def declarations(records: pd.DataFrame) -> dict[str, Declared]:
@@ -54,4 +57,5 @@ def _of_class(name: str, parameters: str) -> Declared:
         scenario.checked_controls(),
         breaks_text(scenario.checked_assumptions()),
         scenario.checked_resampled_share(),
+        scenario.dial,
     )

@@ -16,7 +16,10 @@ from rep4ex_bench.boards.columns import USUAL, further_metrics
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, places, rank
 from rep4ex_bench.boards.ranking.overall import Overall
 from rep4ex_bench.boards.ranking.sequential import Decision
+from rep4ex_bench.boards.ranking.violations import violations
+from rep4ex_bench.boards.violations import breakdown_table
 from rep4ex_bench.cli.results_table import results_tables
+from rep4ex_bench.cli.violations_table import print_breakdowns
 from rep4ex_bench.grids import TUNED
 from rep4ex_bench.running.applicability import LeftOut
 from rep4ex_bench.running.runner import Run
@@ -44,6 +47,9 @@ def print_leaderboard(records: pd.DataFrame, console: Console) -> None:
             console.print(table)
         too_wide |= {column.heading: None for column in left_out}
     print_ranking(rank(records), console)
+    breakdowns = breakdown_table(violations(records))
+    if breakdowns is not None:
+        print_breakdowns(breakdowns, console)
     console.print(
         "nMSE: squared error of E[Y | do(A = a*)] over the variance of the truth, median over "
         f"seeds; {_outside(records)}. Oracles know the latents; controls "

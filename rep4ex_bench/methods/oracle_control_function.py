@@ -28,7 +28,7 @@ class OracleControlFunction(WithSecondStage, OracleMethod):
 
     name: ClassVar[str] = "oracle_control_function"
     version: ClassVar[int] = 1
-    needs: ClassVar[frozenset[str]] = frozenset({"linear_oracle"})
+    needs: ClassVar[frozenset[str]] = frozenset({"oracle"})
 
     def __init__(self, second_stage: SecondStage | str = "splines") -> None:
         self.second_stage = second_stage

@@ -120,6 +120,23 @@ COLUMNS: dict[str, dict[str, str]] = {
         "control_reached": "how many of them reach the bound",
         "control_worst": "largest nMSE of the best oracle of a seed",
     },
+    "violations": {
+        "dial": "which assumption is broken, step by step",
+        "says": "the same in words",
+    }
+    | _METHOD
+    | {
+        "step": "0 where everything holds",
+        "scenario_label": _SCENARIO["scenario_label"],
+        "nmse_outside": "nMSE outside the support, median over seeds; infinite with failures",
+        "regression": "label of the best regression on A at that step",
+        "breaks_at": "first step at which the method is not better than that, median over seeds; "
+        "the largest step + 1 where it always is",
+        "breaks_at_low": "lower end of the 95 % interval of that median; missing below 6 seeds",
+        "breaks_at_high": "its upper end",
+        "steps": "the largest step + 1",
+        "seeds": "seeds on which the method was run at every step",
+    },
     "diagnostics": _SCENARIO
     | _METHOD
     | _SEED

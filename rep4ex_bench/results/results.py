@@ -11,6 +11,7 @@ import pandas as pd
 from rep4ex_bench.boards.columns import RANKED, USUAL, column_of, further_metrics
 from rep4ex_bench.boards.ranking import Ranking, leaderboard, rank
 from rep4ex_bench.boards.ranking.cost import cost_table
+from rep4ex_bench.boards.ranking.violations import violations
 from rep4ex_bench.errors import UnknownNameError, UsageError
 from rep4ex_bench.registry import METRICS
 from rep4ex_bench.results import tables
@@ -73,6 +74,10 @@ class Results:
     def scenarios(self) -> pd.DataFrame:
         """Return one row per scenario: its data, what it breaks, and what its controls say."""
         return tables.scenario_states(self.records, self._ranking)
+
+    def violations(self) -> pd.DataFrame:
+        """Return one row per dial, method and step: what a broken assumption breaks."""
+        return violations(self.records)
 
     def diagnostics(self) -> pd.DataFrame:
         """Return one row per cell and value of a diagnostic; they rank nobody."""
@@ -168,6 +173,7 @@ TABLES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "pairs": Results.pairs,
     "cost": Results.cost,
     "scenarios": Results.scenarios,
+    "violations": Results.violations,
     "diagnostics": Results.diagnostics,
     "failures": Results.failures,
     "records": lambda results: results.records.copy(),

@@ -48,7 +48,14 @@ from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.registry import get_metric, get_scenario
 from rep4ex_bench.running.applicability import LeftOut, left_out, method_or_placeholder
 from rep4ex_bench.running.resources import ONE_CORE, Resources
-from rep4ex_bench.running.suite_entries import Entry, MethodEntry, Name, expanded
+from rep4ex_bench.running.suite_entries import (
+    Entry,
+    MethodEntry,
+    Name,
+    ScenarioEntry,
+    expanded,
+    expanded_scenario,
+)
 from rep4ex_bench.scenario import Scenario
 
 
@@ -61,7 +68,7 @@ class _SuiteFile(BaseModel):
     timeout_seconds: float | int = Field(600.0, gt=0, le=86_400)
     metrics: list[str] = Field(default_factory=lambda: list(DEFAULT_METRICS), min_length=1)
     resources: Resources = ONE_CORE
-    scenarios: list[Entry] = Field(min_length=1)
+    scenarios: list[ScenarioEntry] = Field(min_length=1)
     methods: list[MethodEntry] = Field(min_length=1)
 
 
@@ -267,6 +274,7 @@ def parse_suite(text: str, source: str) -> Suite:
     seeds = range(content.seeds) if isinstance(content.seeds, int) else content.seeds
     if not seeds or len(set(seeds)) != len(seeds):
         raise SuiteError(f"{source}: seeds must be a number or a list without repeats, got {seeds}")
+    scenarios = [one for entry in content.scenarios for one in expanded_scenario(entry, source)]
     methods = [one for entry in content.methods for one in expanded(entry, source)]
     return Suite(
         name=content.name,
@@ -275,7 +283,7 @@ def parse_suite(text: str, source: str) -> Suite:
         seeds=tuple(seeds),
         timeout_seconds=float(content.timeout_seconds),
         metrics=tuple(content.metrics),
-        scenarios=_components("scenarios", content.scenarios, get_scenario, source),
+        scenarios=_components("scenarios", scenarios, get_scenario, source),
         methods=_components("methods", methods, method_or_placeholder, source),
         text=text,
         resources=content.resources,

@@ -5,18 +5,26 @@
     grid = { penalty_weight = [0.3, 3.0, 30.0], hidden = [32, 64] }
     tune = { split = "shell", candidates = 8 }   # or left out
 
+    [[scenarios]]
+    name = "broken"
+    label = "noisy features"
+    parameters = { violation = "feature_noise" }
+    grid = { step = [0, 1, 2, 3, 4] }
+
 With `tune` the entry is one method, tuned on its training data (`methods/tuned.py`); the grid may
 then be left out for the method's own. Without `tune` every point of the grid is a row of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from rep4ex_bench.errors import ParameterError, SuiteError, UnknownNameError
 from rep4ex_bench.grids import TUNED, point_text, points, size
+from rep4ex_bench.registry import get_scenario
 from rep4ex_bench.running.applicability import method_or_placeholder
 
 LONGEST_LABEL = 80
@@ -35,7 +43,7 @@ Values = Annotated[list[_Plain | _Table], Field(min_length=1)]
 
 
 class Entry(BaseModel):
-    """A scenario or a method."""
+    """A scenario or a method without a grid."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     name: str
@@ -52,11 +60,31 @@ class Tune(BaseModel):
     held_out: float | None = None
 
 
-class MethodEntry(Entry):
-    """A method, perhaps with a grid of parameters."""
+class ScenarioEntry(Entry):
+    """A scenario, perhaps with a grid of parameters."""
 
     grid: Annotated[dict[str, Values], Field(min_length=1)] | None = None
+
+
+class MethodEntry(ScenarioEntry):
+    """A method, perhaps with a grid of parameters."""
+
     tune: Tune | None = None
+
+
+def expanded_scenario(entry: ScenarioEntry, source: str) -> list[Entry]:
+    """Return the rows that a scenario's entry stands for, itself where it has no grid.
+
+    Raises:
+        SuiteError: as `expanded`.
+    """
+    if entry.grid is None:
+        return [entry]
+    place = f"{source}: scenario {entry.label or entry.name!r}"
+    _require_once(entry, place)
+    rows = _rows(entry, place)
+    _require_buildable(rows, get_scenario, f"{place}, `grid`")
+    return rows
 
 
 def expanded(entry: MethodEntry, source: str) -> list[Entry]:
@@ -73,25 +101,33 @@ def expanded(entry: MethodEntry, source: str) -> list[Entry]:
     if entry.grid is None and entry.tune is None:
         return [entry]
     place = f"{source}: method {entry.label or entry.name!r}"
+    _require_once(entry, place)
+    rows = _rows(entry, place) if entry.tune is None else [_tuned(entry, entry.tune)]
+    _require_buildable(rows, method_or_placeholder, f"{place}, `grid` or `tune`")
+    return rows
+
+
+def _require_once(entry: ScenarioEntry, place: str) -> None:
     if twice := sorted({*(entry.grid or ())} & {*entry.parameters}):
         raise SuiteError(
             f"{place}: `parameters` and `grid` both have {', '.join(twice)}: give it in one of them"
         )
-    rows = _rows(entry, place) if entry.tune is None else [_tuned(entry, entry.tune)]
+
+
+def _require_buildable(rows: list[Entry], get: Callable[..., object], place: str) -> None:
     for row in rows:
         try:
-            method_or_placeholder(row.name, **row.parameters)
+            get(row.name, **row.parameters)
         except (ParameterError, UnknownNameError) as error:
-            raise SuiteError(f"{place}, `grid` or `tune`: {error}") from error
-    return rows
+            raise SuiteError(f"{place}: {error}") from error
 
 
-def _rows(entry: MethodEntry, place: str) -> list[Entry]:
-    grid = entry.grid or {}
+def _rows(entry: ScenarioEntry, place: str) -> list[Entry]:
+    grid, method = entry.grid or {}, isinstance(entry, MethodEntry)
     if size(grid) > MOST_ROWS:
         raise SuiteError(
             f"{place}: a grid of at most {MOST_ROWS} points can be rows, got {size(grid)}: give "
-            "fewer values, or tune over them with `tune = {}`"
+            "fewer values" + (", or tune over them with `tune = {}`" if method else "")
         )
     rows = []
     for point in points(grid):

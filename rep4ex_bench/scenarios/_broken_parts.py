@@ -15,7 +15,7 @@ from rep4ex_bench.seeding import numpy_generator
 
 
 def actions_on_levels(k: int, levels: int) -> Draw:
-    """Return the draw of actions (n, k) that each take `levels` values, evenly spaced in [-1, 1]."""
+    """Return the draw of actions (n, k) that take `levels` values, evenly spaced in [-1, 1]."""
     values = np.linspace(-1.0, 1.0, levels)
 
     def draw(n: int, seed: int) -> FloatArray:

@@ -19,6 +19,7 @@ import numpy as np
 
 from rep4ex_bench.controls import Controls
 from rep4ex_bench.data import FloatArray
+from rep4ex_bench.dial import Dial
 from rep4ex_bench.scenario import Description, Scenario, Task
 from rep4ex_bench.scenarios._broken_parts import (
     FoldedMixing,
@@ -96,6 +97,11 @@ class Broken(Scenario):
     def controls(self) -> Controls | None:
         """Oracles at step 0, where everything holds; beyond it nobody need succeed."""
         return None if self.step else Controls()
+
+    @property
+    def dial(self) -> Dial:
+        """The violation and its step."""
+        return Dial(self.violation, VIOLATIONS[self.violation].says, self.step)
 
     def description(self) -> Description:
         """Return the dimensions of the step."""

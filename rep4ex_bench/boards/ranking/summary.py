@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from rep4ex_bench.boards.declared import declarations
 from rep4ex_bench.boards.ranking.controls import Controlled, controlled
 from rep4ex_bench.boards.ranking.coverage import Gap, gaps
 from rep4ex_bench.boards.ranking.overall import Overall, overall
@@ -53,8 +54,8 @@ class Ranking(Order):
     """The order of the methods as given, and apart from it, in `tuned`, that of the tuned ones.
 
     Both are over the scenarios that rank methods: `controls` says of every one whether it does, and
-    why not. `left_out` has the methods of any role that do not apply somewhere or are not
-    installed.
+    why not. Steps of a dial are not among the scenarios of `overall` (`violations.py`). `left_out`
+    has the methods of any role that do not apply somewhere or are not installed.
     """
 
     left_out: list[Gap]
@@ -96,12 +97,14 @@ def rank(records: pd.DataFrame) -> Ranking:
     found = scores(records)
     controls = controlled(records, found)
     ranking = [one for one in found if controls[one.scenario].ranks]
+    declared = declarations(records)
+    together = [one for one in ranking if declared[one.scenario].dial is None]
     return Ranking(
-        overall(ranking),
+        overall(together),
         compare_pairs(ranking),
         gaps(records),
         list(controls.values()),
-        Order(overall(ranking, TUNED), compare_pairs(ranking, TUNED)),
+        Order(overall(together, TUNED), compare_pairs(ranking, TUNED)),
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from rep4ex_bench.boards.diagnostics import diagnostic_tables
 from rep4ex_bench.boards.distances import MOST_DISTANCES
 from rep4ex_bench.boards.ranking import gaps, leaderboard, places, rank
+from rep4ex_bench.boards.ranking.violations import violations
 from rep4ex_bench.boards.report import tables
 from rep4ex_bench.boards.report.appearance import Appearance, appearances
 from rep4ex_bench.boards.report.checks_section import ScenarioCheck, by_scenario
@@ -21,6 +22,7 @@ from rep4ex_bench.boards.report.figures import Figures
 from rep4ex_bench.boards.report.page import FIGURE_LIBRARIES, figure_scripts, page_context, template
 from rep4ex_bench.boards.report.ranking_section import reaches
 from rep4ex_bench.boards.report.strips import HEIGHT, WIDTH
+from rep4ex_bench.boards.violations import breakdown_table
 from rep4ex_bench.files import write_bytes
 
 SIZE_LIMIT = 1_500_000
@@ -96,6 +98,7 @@ def _context(
         "boards": tables.boards(board, records, looks),
         "ranking": ranking,
         "gaps": gaps(records),
+        "breakdowns": breakdown_table(violations(records)),
         "places": places,
         "reaches": reaches(board),
         "costs": cost_boards(records, looks),

@@ -1,1 +1,1 @@
-"""Families of injective nonlinear mixings, one a file, and the search for one of a given hardness."""
+"""Families of injective nonlinear mixings, one a file, and the search for one of some hardness."""
