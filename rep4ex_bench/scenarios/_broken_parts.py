@@ -35,6 +35,18 @@ def transformed_actions(k: int, power: float) -> Draw:
     return draw
 
 
+def with_exogenous(draw_noise: Draw, further: int) -> Draw:
+    """Return the draw of V, as it was, with further independent standard normal columns."""
+    if not further:
+        return draw_noise
+
+    def draw(n: int, seed: int) -> FloatArray:
+        own = numpy_generator(seed, "exogenous latents").standard_normal((n, further))
+        return np.concatenate([draw_noise(n, seed), own], axis=1)
+
+    return draw
+
+
 def bent(effect: FloatArray, bend: float) -> Act:
     """Return Z = M0 (A + b (A^2 - 1/3)) + V; the mean of A^2 is 1/3."""
 

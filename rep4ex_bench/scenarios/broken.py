@@ -31,6 +31,7 @@ from rep4ex_bench.scenarios._broken_parts import (
     spread_by_actions,
     transformed_actions,
     truncated,
+    with_exogenous,
 )
 from rep4ex_bench.scenarios._mixing import Mixing, matrix_with_condition, random_mixing
 from rep4ex_bench.scenarios._noise import random_correlation
@@ -115,7 +116,6 @@ class Broken(Scenario):
         one, root = self.setting, derive_seed(seed, self.name)
         d = one.d + one.exogenous
         covariance = random_correlation(one.d, numpy_generator(root, "covariance"))
-        covariance = _with_independent(covariance, one.exogenous)
         effect = one.alpha * matrix_with_condition(
             one.d, one.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
         )
@@ -129,7 +129,8 @@ class Broken(Scenario):
             _MIXING_CONDITION,
             numpy_generator(root, "mixing"),
         )
-        draw_noise = correlated_noise(covariance, _shape(one))
+        draw_noise = with_exogenous(correlated_noise(covariance, _shape(one)), one.exogenous)
+        covariance = _with_independent(covariance, one.exogenous)
         return Structure(
             action_effect=effect,
             draw_noise=draw_noise,

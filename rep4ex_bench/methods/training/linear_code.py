@@ -30,7 +30,7 @@ def linear_code(features: Tensor, actions: Tensor | None, latent_dim: int) -> Te
     x = features.to(torch.float64)
     directions = x.new_zeros(x.shape[1], 0)
     if actions is not None:
-        directions = _canonical_directions(x, actions.to(x), latent_dim)
+        directions = canonical_directions(x, actions.to(x), latent_dim)
     missing = latent_dim - directions.shape[1]
     if missing:
         code = x @ directions
@@ -43,19 +43,30 @@ def linear_code(features: Tensor, actions: Tensor | None, latent_dim: int) -> Te
     return (directions * scale).to(features.dtype)
 
 
-def _canonical_directions(x: Tensor, actions: Tensor, latent_dim: int) -> Tensor:
-    """Return at most d canonical directions (m, r) of X with A, strongest first."""
+def canonical_directions(
+    features: Tensor, actions: Tensor, latent_dim: int, ridge: float = _RIDGE
+) -> Tensor:
+    """Return at most d canonical directions (m, r) of X with A, strongest first.
+
+    Args:
+        features: X, centred, (n, m), float64.
+        actions: A, (n, k), float64.
+        latent_dim: d; r is the smaller of d and k.
+        ridge: added to the variances of both, a share of their mean.
+    """
     a = actions - actions.mean(dim=0)
-    whiten_x, whiten_a = _inverse_root(x), _inverse_root(a)
-    left, _, _ = torch.linalg.svd(whiten_x @ (x.T @ a / len(x)) @ whiten_a, full_matrices=False)
+    whiten_x, whiten_a = _inverse_root(features, ridge), _inverse_root(a, ridge)
+    cross = features.T @ a / len(features)
+    left, _, _ = torch.linalg.svd(whiten_x @ cross @ whiten_a, full_matrices=False)
     directions: Tensor = whiten_x @ left[:, : min(latent_dim, a.shape[1])]
     return directions
 
 
-def _inverse_root(rows: Tensor) -> Tensor:
+def _inverse_root(rows: Tensor, ridge: float) -> Tensor:
     """Return (S + ridge)^-1/2 of the covariance S of centred rows."""
     covariance = rows.T @ rows / len(rows)
     values, vectors = torch.linalg.eigh(covariance)
-    ridge = _RIDGE * values.mean().clamp_min(1e-300)
-    root: Tensor = (vectors * (values + ridge).rsqrt()) @ vectors.T
+    floor = ridge * values.mean().clamp_min(1e-300)
+    # rounding may leave the smallest a little below 0
+    root: Tensor = (vectors * (values.clamp_min(0) + floor).rsqrt()) @ vectors.T
     return root
