@@ -105,7 +105,7 @@ def test_what_is_wrong_is_said_before_anything_runs(entry, message):
     assert message in str(caught.value)
 
 
-def test_scenarios_have_no_grids():
+def test_scenarios_are_not_tuned():
     with pytest.raises(SuiteError, match=r"'scenarios\.0\.tune': is no key"):
         parse_suite(SUITE.replace("[[methods]]", "tune = {}\n[[methods]]"), "t")
 
@@ -136,3 +136,20 @@ def test_entries_without_a_grid_have_the_keys_that_they_had():
             assert keys[row.scenario_label, row.method_label, row.seed] == row.cell_key
             compared += 1
     assert compared
+
+
+def test_a_scenario_with_a_grid_is_a_row_a_point():
+    dial = SUITE.replace(
+        "parameters = { n = 100", "grid = { n = [100, 200] }\nparameters = { k = 1"
+    )
+    found = parse_suite(dial, "tiny.toml").scenarios
+    assert list(found) == ["linear_action, n = 100", "linear_action, n = 200"]
+    assert [one.n for one in found.values()] == [100, 200]
+    alone = parse_suite(SUITE.replace("n = 100", "n = 100, k = 1"), "tiny.toml").cells()
+    assert alone[0].key in {cell.key for cell in parse_suite(dial, "tiny.toml").cells()}
+    with pytest.raises(
+        SuiteError, match=r"scenario 'linear_action', `grid`: .*n must be an integer"
+    ):
+        parse_suite(dial.replace("[100, 200]", "[100, 1]"), "tiny.toml")
+    with pytest.raises(SuiteError, match="`parameters` and `grid` both have n"):
+        parse_suite(SUITE.replace("[[methods]]", "grid = { n = [1, 2] }\n[[methods]]"), "t")

@@ -35,6 +35,20 @@ def test_canonical_directions_are_scikit_learns(k, d):
     assert code.std(dim=0, correction=0).numpy() == pytest.approx(1, abs=1e-6)
 
 
+def test_the_code_of_action_cca_is_scikit_learns_even_where_features_hardly_vary():
+    rng = np.random.default_rng(8)
+    actions = rng.uniform(-1, 1, (3000, 2))
+    # what the actions move is a thousandth of what varies, the same in all features but for signs
+    shared = 1000 * rng.normal(size=(3000, 1))
+    features = shared + actions @ rng.normal(size=(2, 5)) + rng.normal(size=(3000, 5))
+    train = TrainingData(actions, features, rng.normal(size=3000), latent_dim=2)
+    code = get_method("action_cca", ridge=1e-9).fit(train, 0, "cpu").represent(train.features)
+    expected = CCA(2, max_iter=5000, tol=1e-10).fit(features, actions).transform(features)
+    assert explained(code, expected) > 0.99
+    hidden = get_method("action_cca", ridge=1e-2).fit(train, 0, "cpu").represent(train.features)
+    assert explained(hidden, expected) < 0.9
+
+
 def test_without_actions_it_is_principal_components():
     rng = np.random.default_rng(0)
     features = standardised(rng.normal(size=(500, 5)) @ rng.normal(size=(5, 5)))
