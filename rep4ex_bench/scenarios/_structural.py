@@ -44,7 +44,8 @@ class Structure:
         outcome_function: l.
         confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
-        draw_actions: A, (n, k), within [-1, 1]^k and up to its edges; None draws them uniformly.
+        draw_actions: A, (n, k); None draws them uniformly from [-1, 1]^k.
+        queries: None asks those of `box_queries`, about [-1, 1]^k.
         act: (A, V) -> Z, (n, k) and (n, d) -> (n, d), in place of M0 A + V.
         direct: A -> what it adds to Y beside Z, (n, k) -> (n,).
         draw_feature_noise: what is added to g0(Z), (n, m).
@@ -61,6 +62,7 @@ class Structure:
     confounding: float
     noise: float
     draw_actions: Draw | None = None
+    queries: Queries | None = None
     act: Act | None = None
     direct: Callable[[FloatArray], FloatArray] | None = None
     draw_feature_noise: Draw | None = None
@@ -68,10 +70,7 @@ class Structure:
     outcome_dim: int | None = None
 
     def task(self, n: int, root: int) -> Task:
-        """Return the task with n training rows whose root seed the parts were drawn from.
-
-        Queries are those of `box_queries`.
-        """
+        """Return the task with n training rows whose root seed the parts were drawn from."""
         d, k = self.action_effect.shape
         train_seed = derive_seed(root, "train")
         draw_actions = self.draw_actions or uniform_box(k)
@@ -80,7 +79,7 @@ class Structure:
         outcome = self.outcome_function(oracle.latents)
         outcome = outcome + self._outcome_noise(latent_noise, root=root)
         outcome = outcome + oracle.direct_effect(actions)
-        queries = box_queries(k, numpy_generator(root, "queries"))
+        queries = self.queries or box_queries(k, numpy_generator(root, "queries"))
         return Task(
             train=TrainingData(
                 torch.from_numpy(actions),

@@ -157,9 +157,10 @@ reject at 5 % (the standard error of such a share is {error:.1f}).
 {rows}
 
 Where errors come mostly from extrapolation that bends away from the truth (the first three kinds of
-table), the corrected test has its level within the error of the simulation. Where they are mostly
+table), the corrected test rejects as often as it should or a little less. Where they are mostly
 noise of the fit (the last two), errors are squares of what varies, splits vary more than tables do,
-and the test rejects less often than it might: it errs on the safe side. With 5 seeds the
+and it rejects more seldom than it might: it errs on the safe side. By how much the errors of seeds
+cannot tell, since that depends on how the squares are made up. With 5 seeds the
 signed-rank test cannot reject at all.
 """
 
