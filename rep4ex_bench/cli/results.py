@@ -13,6 +13,7 @@ from rep4ex_bench.results.export import FORMATS
 from rep4ex_bench.results.results import OF_METRIC, TABLES, Results
 from rep4ex_bench.running.finished import load_run
 
+_FIGURES = figures.FIGURES | figures.DIAL_FIGURES
 _OF_SUFFIX = {suffix: form for form, suffix in FORMATS.items()} | {
     f".{form}": form for form in figures.FORMATS
 }
@@ -21,7 +22,7 @@ _OF_SUFFIX = {suffix: form for form, suffix in FORMATS.items()} | {
 @click.command(name="results")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--table", type=click.Choice(list(TABLES)), help="Which table [leaderboard].")
-@click.option("--figure", type=click.Choice(list(figures.FIGURES)), help="A figure instead.")
+@click.option("--figure", type=click.Choice(list(_FIGURES)), help="A figure instead.")
 @click.option(
     "--format",
     "form",
@@ -30,7 +31,10 @@ _OF_SUFFIX = {suffix: form for form, suffix in FORMATS.items()} | {
 )
 @click.option("--metric", help=f"Of the tables {' and '.join(OF_METRIC)} [default: the error].")
 @click.option(
-    "--scenario", "scenarios", multiple=True, help="Only this one in a figure; may be repeated."
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    help="Only this one in a figure (of violations: only this dial); may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="File; a table is printed without.")
 def results_command(
@@ -71,4 +75,4 @@ def _table(results: Results, name: str, form: str, metric: str | None) -> str:
 def _figure(results: Results, name: str, form: str, scenarios: tuple[str, ...]) -> bytes:
     if form not in figures.FORMATS:
         raise UsageError(f"a figure cannot be {form}: choose {', '.join(figures.FORMATS)}")
-    return figures.figure_bytes(figures.FIGURES[name](results, scenarios), form)
+    return figures.figure_bytes(_FIGURES[name](results, scenarios), form)
