@@ -22,7 +22,16 @@ BROWSER_FLAGS = [
 
 # Files that take long, longest first: started last, one of them would leave a core without work.
 LONGEST = (
+    "kernels/triton/test_triton.py",
+    "kernels/triton/test_triton_samples.py",
     "running/executors/test_executors.py",
+    "methods/test_targets.py",
+    "running/test_limits.py",
+    "running/test_runner.py",
+    "kernels/test_memory.py",
+    "kernels/offline/test_gate.py",
+    "methods/test_conformance.py",
+    "running/test_killed.py",
 )
 
 
