@@ -32,7 +32,7 @@ picture: demo $(VENV)/.installed-dev  ## Renew the README's picture from a run o
 	$(BIN)/python tools/picture.py $(DEMO_OUT)/report.html docs/leaderboard.png
 
 test: $(VENV)/.installed-dev  ## Run every test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 interpreter: $(VENV)/.installed-dev  ## Every case of the Triton kernels' checks, interpreted (an hour)
 	REP4EX_CHECK_CASES=all $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/kernels/triton

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,28 @@ BROWSER_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+
+# Files that take long, longest first: started last, one of them would leave a core without work.
+LONGEST = (
+    "kernels/triton/test_triton.py",
+    "kernels/triton/test_triton_samples.py",
+    "running/executors/test_executors.py",
+    "methods/test_targets.py",
+    "running/test_limits.py",
+    "running/test_runner.py",
+    "kernels/test_memory.py",
+    "kernels/offline/test_gate.py",
+    "methods/test_conformance.py",
+    "running/test_killed.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first, the others after them as they were."""
+    here = Path(__file__).parent
+    place = {here / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
-PIP = [sys.executable, "-m", "pip", "install", "--constraint", str(CONSTRAINTS)]
+# Python compiles what is imported, once; of all the files of the packages that is a small part.
+PIP = [sys.executable, "-m", "pip", "install", "--no-compile", "--constraint", str(CONSTRAINTS)]
 
 
 def main(extras: list[str]) -> int:

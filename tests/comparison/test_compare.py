@@ -23,7 +23,7 @@ from rep4ex_bench.records.records import read_records_table, records_table, writ
 sys.path.insert(0, str(Path(__file__).parent.parent / "boards" / "speed"))
 from made_up import control, not_timed, speed_record, timed, workload_fields
 
-OPS = ("mmr_penalty", "hsic", "mmd2", "energy_distance", "residualize")
+OPS = ("mmr_penalty", "hsic", "energy_distance")
 CONTENDERS = ("naive_torch", "rep4ex_auto", "rep4ex_torch", "keops")
 ROUNDS = 11
 

@@ -1,4 +1,7 @@
-"""What the methods must reach on `linear_action`: medians over seeds, trained in full."""
+"""What the methods must reach on `linear_action`: medians over seeds, trained in full.
+
+`docs/targets.md` has them over ten seeds.
+"""
 
 import pytest
 
@@ -8,7 +11,7 @@ from rep4ex_bench.running.suite import parse_suite
 pytestmark = pytest.mark.slow
 
 
-def values(tmp_path, scenario, methods, metric, seeds=5):
+def values(tmp_path, scenario, methods, metric, seeds=3):
     """Return {method: values over seeds} of a suite run in full."""
     entries = "".join(f'[[methods]]\nname = "{name}"\n' for name in methods)
     text = (
@@ -37,11 +40,7 @@ def test_identification_in_the_median(identification):
     rep4ex, autoencoder = identification["rep4ex"], identification["autoencoder"]
     assert rep4ex.median() >= 0.95
     assert rep4ex.median() > autoencoder.median() + 0.02
-    assert (rep4ex > autoencoder).sum() >= 4
-
-
-def test_identification_on_every_seed(identification):
-    assert (identification["rep4ex"] > identification["autoencoder"]).all()
+    assert (rep4ex > autoencoder).all()
 
 
 def test_extrapolation_with_two_layers(tmp_path):
@@ -50,7 +49,6 @@ def test_extrapolation_with_two_layers(tmp_path):
         "{ k = 2, d = 2, m = 10, layers = 2, alpha = 1.0, n = 5000, outcome = 'softplus' }",
         ["rep4ex", "autoencoder", "mlp_on_actions", "oracle_control_function"],
         "nmse_outside",
-        seeds=3,  # `docs/targets.md` has ten
     )
     median = table.median()
     assert median["oracle_control_function"] <= 0.02

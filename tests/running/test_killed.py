@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from killing import duration, run_for, server
 from tiny import tiny_suite, with_method
 
-KILLS, IN_MID_RUN = 30, 6  # at least; `tools/pages/reliability.py` does more
+KILLS, IN_MID_RUN = 15, 4  # at least; `tools/pages/reliability.py` does more
 MOST_KILLS = 400
 SUITE = tiny_suite(seeds=4, timeout_seconds=20) + with_method("oracle_control_function")
 # when and how, not what

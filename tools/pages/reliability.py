@@ -113,7 +113,7 @@ def killing_section(killed: Killing, stopped: Killing) -> list[str]:
     return [
         *lines,
         "",
-        "The test suite does the same 200 times with a runner whose cells run inside it "
+        "The test suite does the same with a runner whose cells run inside it "
         "(`tests/running/test_killed.py`), where most instants fall between two cells or into the "
         "writing of one.",
         "",

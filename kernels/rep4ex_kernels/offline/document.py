@@ -65,7 +65,8 @@ column.
 ## What is compiled, and what fails
 
 `make gpu-offline` compiles every kernel in every form, width and mode; `make gate`, which
-continuous integration runs, {quick} of them: on {fullest} every mode, on the others every kernel.
+continuous integration runs, {quick} of them: on {fullest} every value of every mode, on the others
+every kernel.
 Both fail on: a kernel that does not compile; more registers or shared memory than a block may have;
 registers kept in memory in a loop over pairs; fewer warps than the launch counts on; a number that
 is compiled in though the launcher does not know of it; special-function results, tensor-core or

@@ -1,4 +1,8 @@
-"""Which cases the quick gate compiles: few, and of the commonest sizes where there is a choice."""
+"""Which cases the quick gate compiles: few, and of the commonest sizes where there is a choice.
+
+On one target they show everything that a launch can be, and every value of every constant that is
+no size; on the others, that each kernel can be compiled.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Sequence
 
 from rep4ex_kernels.offline.case import Case
 
-# The target on which every mode of every kernel is compiled. On the others each kernel is.
+# The target on which every value of every mode is compiled. On the others each kernel is.
 FULLEST = "sm_90"
 
 # Constants of a kernel that are sizes; the others choose what it does.
@@ -21,12 +25,16 @@ def coverage(case: Case, target: str) -> set[tuple[object, ...]]:
     """What compiling a case for a target shows."""
     kernel = case.kernel.fn.__module__, case.kernel.__name__
     covered: set[tuple[object, ...]] = {("kernel", *kernel)}
-    if case.special is None and case.row is not None:
-        covered.add(("launched", case.row[0]))
     if target == FULLEST:
-        mode = sorted((n, v) for n, v in case.constants.items() if n not in SIZES)
-        covered.add(("mode", *kernel, *mode))
+        if case.special is None and case.row is not None:
+            covered.add(("launched", case.row[0]))
+        covered |= {(*kernel, *constant) for constant in modes(case)}
     return covered
+
+
+def modes(case: Case) -> set[tuple[str, object]]:
+    """What a case has its kernel do: names and values of the constants that are no sizes."""
+    return {(name, value) for name, value in case.constants.items() if name not in SIZES}
 
 
 def essential(cases: Sequence[Case], target: str) -> list[int]:

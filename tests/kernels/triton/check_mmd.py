@@ -148,15 +148,16 @@ def test_identical_samples_and_single_rows(device, kernel):
 
 
 @pytest.mark.usefixtures("route")
-def test_two_runs_give_the_same_bits_and_empty_batches(generator, device):
-    x, y = samples(generator, 150, 63, 4)
+def test_two_runs_give_the_same_bits_and_empty_batches(generator, device, parallel_rows):
+    n = parallel_rows(150)
+    x, y = samples(generator, n, 63, 4)
     bandwidths = torch.full((2, 1), 2.0)
     first = run(device, x, y, "gaussian", bandwidths, True)
     second = run(device, x, y, "gaussian", bandwidths, True)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     value, grad_x, _ = run(device, x[:0], y[:0], "gaussian", bandwidths[:0], False)
     assert value.shape == (0,)
-    assert grad_x.shape == (0, 150, 4)
+    assert grad_x.shape == (0, n, 4)
 
 
 def test_bad_input_is_named(device):

@@ -201,8 +201,8 @@ def test_a_batch_mixes_wide_and_narrow_bandwidths(generator, device, relative_er
     assert relative_error(actual, reference(points, values, bandwidth)) < 1e-5
 
 
-def test_two_runs_give_the_same_bits(generator, device):
-    points, values, bandwidth, _ = problem(generator, 2, 300, 4, 3, 1.0)
+def test_two_runs_give_the_same_bits(generator, device, parallel_rows):
+    points, values, bandwidth, _ = problem(generator, 2, parallel_rows(300), 4, 3, 1.0)
     arguments = points.to(device), values.to(device), bandwidth.to(device)
     assert torch.equal(kernel_product(*arguments), kernel_product(*arguments))
 

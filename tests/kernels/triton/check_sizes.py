@@ -44,7 +44,7 @@ def test_mmr(generator, device, relative_error, batch, n, k, d):
     [
         many_programs(1, 1200, 1300, 2),
         (1, 700, 65, 3),
-        (1, 65, 63, 64),
+        many_programs(1, 65, 63, 64),
         (1, 63, 40, 128),
         many_programs(20, 17, 24, 3),
         (7, 17, 24, 3),

@@ -123,6 +123,12 @@ def generator(stream, monkeypatch):
 
 
 @pytest.fixture
+def parallel_rows(device):
+    """How many rows of so many show what the order of programs changes: the interpreter has one."""
+    return lambda n: n if device.type == "cuda" else min(n, 70)
+
+
+@pytest.fixture
 def relative_error():
     """Norm of the difference over the norm of the float64 reference."""
 

@@ -1,5 +1,6 @@
 """Every executor: the same numbers in any order, failures alone, what is lost is run again."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -21,13 +22,16 @@ from rep4ex_bench.running.suite import parse_suite
 # importable by name, so that other machines can load the methods
 sys.path.insert(0, str(Path(__file__).parents[3] / "tools" / "pages"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from left_over import left_over, marked_processes
+from left_over import VARIABLE, left_over, marked_processes
 from tiny import tiny_suite, with_method
 
 from _faults import Faulty, LosesItsMachine, Waits
 
 SUITE = tiny_suite(seeds=3, timeout_seconds=60)
 RAISES = SUITE + with_method("faulty", fault="raises")
+# what is in the command lines of what runs cells: of ours and of Ray's actors
+RUN_CELLS = ("executors.worker", "ray::Host")
+MARK_OF_RAY = f"cluster of {os.getpid()}"
 IN_TURN = SUITE.split("[[methods]]", maxsplit=1)[0] + with_method("waits", how="in turn")
 
 
@@ -52,38 +56,64 @@ def reference(tmp_path_factory, _registered):
 
 @pytest.fixture(scope="module")
 def ray_cluster():
-    """A head without places for cells, and two nodes with one each."""
+    """A head without places for cells, and two nodes with one each; all it starts is marked."""
     ray = pytest.importorskip("ray")
-    os.environ["RAY_AUTH_MODE"] = "disabled"
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    cluster.first = cluster.add_node(num_cpus=1)
-    cluster.add_node(num_cpus=1)
-    ray.init(address=cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
-    os.environ.pop("RAY_AUTH_MODE")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        patch.setenv(VARIABLE, MARK_OF_RAY)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        cluster.first = cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1)
+        ray.init(address=cluster.address, log_to_driver=False)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
 
 
-@pytest.fixture(params=["local", "ray", "slurm"])
-def executor(request, tmp_path, monkeypatch):
-    """The name of an executor that works here; Slurm's jobs are processes of this machine."""
-    if request.param == "ray":
+@contextlib.contextmanager
+def prepared(request, name):
+    """Have an executor work here; Slurm's jobs are processes of this machine."""
+    if name == "ray":
         request.getfixturevalue("ray_cluster")
-    if request.param == "slurm":
-        pytest.importorskip("submitit")
-        from rep4ex_bench.running.executors import slurm_cluster
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "slurm":
+            pytest.importorskip("submitit")
+            from rep4ex_bench.running.executors import slurm_cluster
 
-        # one job for each worker: on few cores a job takes seconds to start
-        monkeypatch.setattr(slurm_cluster, "_JOBS_PER_WORKER", 1)
-        monkeypatch.setattr(
-            slurm_cluster,
-            "make",
-            lambda device, workers, out: slurm_cluster.SlurmExecutor(device, workers, out, "local"),
-        )
-    return request.param
+            # to start a job takes seconds: one for each worker, and twice if it is lost
+            patch.setattr(slurm_cluster, "_JOBS_PER_WORKER", 1)
+            patch.setattr(slurm_cluster, "MOST_ATTEMPTS", 2)
+            patch.setattr(
+                slurm_cluster,
+                "make",
+                lambda device, workers, out: slurm_cluster.SlurmExecutor(
+                    device, workers, out, "local"
+                ),
+            )
+        yield
+
+
+@pytest.fixture(scope="module", params=["local", "ray", "slurm"])
+def finished(request, tmp_path_factory):
+    """A run of each executor: the run, what its watcher saw, what ran cells then and is left."""
+    name, folder = request.param, tmp_path_factory.mktemp(request.param)
+    mark = MARK_OF_RAY if name == "ray" else str(folder)
+    watcher, suite = Watcher(mark), parse_suite(RAISES, "t")
+    with prepared(request, name):
+        with marked_processes(str(folder)):
+            run = run_suite(suite, folder / "out", executor=name, workers=2, watcher=watcher)
+        left = left_over(mark, 30, RUN_CELLS)
+        again = run_suite(suite, folder / "out", executor=name, workers=2)
+    return run, watcher, left, again
+
+
+@pytest.fixture
+def executor(request):
+    """The name of an executor that works here."""
+    with prepared(request, request.param):
+        yield request.param
 
 
 def numbers(records):
@@ -93,10 +123,11 @@ def numbers(records):
 
 
 class Watcher:
-    """Counts what it is told."""
+    """Counts what it is told, and looks once at the marked processes that run cells."""
 
-    def __init__(self):
+    def __init__(self, mark=None):
         self.started_cells, self.finished_cells, self.total = [], [], 0
+        self.mark, self.at_work = mark, []
 
     def planned(self, cells, reused):
         self.total = len(cells) + reused
@@ -106,19 +137,24 @@ class Watcher:
 
     def finished(self, cell, status):
         self.finished_cells.append((cell.key, status))
+        if self.mark and not self.at_work:
+            self.at_work = left_over(self.mark, 0, RUN_CELLS)
 
 
-def test_same_numbers_whatever_the_executor_and_failures_alone(executor, reference, tmp_path):
-    suite = parse_suite(RAISES, "t")
-    watcher = Watcher()
-    run = run_suite(suite, tmp_path / "out", executor=executor, workers=2, watcher=watcher)
+def test_same_numbers_whatever_the_executor_and_failures_alone(finished, reference):
+    run, watcher, _, again = finished
     assert (run.cells, run.failed) == (9, 3)
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference[RAISES]))
     assert sorted(watcher.started_cells) == sorted(key for key, _ in watcher.finished_cells)
     assert len(watcher.started_cells) == watcher.total == 9
     assert sum(status == "failed" for _, status in watcher.finished_cells) == 3
-    again = run_suite(suite, tmp_path / "out", executor=executor, workers=2)
     assert again.reused == 9
+
+
+def test_workers_leave_no_process_behind(finished):
+    _, watcher, left, _ = finished
+    assert watcher.at_work
+    assert left == []
 
 
 def test_order_of_arrival_changes_nothing(reference, tmp_path):
@@ -132,13 +168,11 @@ def test_order_of_arrival_changes_nothing(reference, tmp_path):
     assert list(run.records["cell_key"].unique()) == planned
 
 
-# What Ray and Slurm lose is counted by the same code, and with either a new place takes seconds.
-@pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)
-def test_what_is_lost_with_its_machine_is_run_again(executor, tmp_path):
-    """The first time, a cell ends all that runs it: worker, actor or job."""
+def test_what_is_lost_with_its_worker_is_run_again(tmp_path):
+    """The first time, a cell ends all that runs it."""
     marker = tmp_path / "was here"
     suite = parse_suite(SUITE + with_method("loses_its_machine", marker=str(marker)), "t")
-    run = run_suite(suite, tmp_path / "out", executor=executor, workers=1)
+    run = run_suite(suite, tmp_path / "out", workers=1)
     assert marker.exists()
     assert (run.cells, run.failed) == (9, 0)
     assert not run.records.duplicated(["cell_key", "metric", "at"]).any()
@@ -151,13 +185,18 @@ def test_a_cell_that_always_takes_its_machine_with_it_fails_alone(executor, tmp_
     records = run.records.set_index("method")
     assert list(records.loc[["loses_its_machine"], "status"]) == ["failed"]
     error = records.loc[["loses_its_machine"], "error"].iloc[0]
-    assert "worker process ended twice" in error or "lost with its worker 3 times" in error
+    assert "worker process ended twice" in error or "lost with its worker 2 times" in error
     assert run.failed == 1
 
 
-def test_a_ray_node_that_is_killed_in_mid_run(ray_cluster, tmp_path):
+def test_what_ray_loses_is_run_again(ray_cluster, tmp_path):
+    """A node, in mid run, and on the other one the actor of a cell that ends all that runs it."""
+    marker = tmp_path / "was here"
     suite = parse_suite(
-        SUITE.split("[[methods]]", maxsplit=1)[0] + with_method("waits", how="long"), "t"
+        SUITE.split("[[methods]]", maxsplit=1)[0]
+        + with_method("waits", how="long")
+        + with_method("loses_its_machine", marker=str(marker)),
+        "t",
     )
     watcher = Watcher()
 
@@ -168,11 +207,12 @@ def test_a_ray_node_that_is_killed_in_mid_run(ray_cluster, tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    run = run_suite(suite, tmp_path / "out", executor="ray", seeds=6, workers=2, watcher=watcher)
+    run = run_suite(suite, tmp_path / "out", executor="ray", workers=2, watcher=watcher)
     killer.join()
+    assert marker.exists()
     assert (run.cells, run.failed) == (6, 0)
     assert len(watcher.finished_cells) == 6
-    reference = run_suite(suite, tmp_path / "reference", seeds=6, workers=2)
+    reference = run_suite(suite, tmp_path / "reference", workers=2)
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
 
 
@@ -233,11 +273,3 @@ def test_a_real_slurm_queue(tmp_path):
     assert (run.cells, run.failed) == (9, 0)
     reference = run_suite(suite, tmp_path / "reference", workers=1)
     pd.testing.assert_frame_equal(numbers(run.records), numbers(reference.records))
-
-
-def test_workers_leave_no_process_behind(executor, tmp_path):
-    mark = str(tmp_path)
-    with marked_processes(mark):
-        run_suite(parse_suite(SUITE, "t"), tmp_path / "out", executor=executor, workers=1, seeds=1)
-        assert executor != "local" or left_over(mark, 0)  # its template
-    assert not left_over(mark, 30)
