@@ -34,7 +34,7 @@ _OF_SUFFIX = {suffix: form for form, suffix in FORMATS.items()} | {
     "--scenario",
     "scenarios",
     multiple=True,
-    help="Only this one in a figure (of violations: only this dial); may be repeated.",
+    help="Only this one in a figure (of violations: this dial); may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="File; a table is printed without.")
 def results_command(

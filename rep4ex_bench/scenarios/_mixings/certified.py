@@ -35,7 +35,7 @@ SLACK = 0.01
 LARGEST_ERROR = 1e-3  # of a latent that is recovered from float32 features, in standard deviations
 LEAST_SLOPE = 3e-3  # see `Certificate.slope`
 _SLOPE_SHARE = 0.01
-_MEMBERS = 100
+_MEMBERS = 1_000
 _STEPS = 30  # of the bisection
 _UNITS_OF_BISECTION = 2_000
 _STEP = 1e-5  # of the finite differences, latent units
@@ -96,7 +96,7 @@ def certified_mixing(
         root: seed of the task.
 
     Raises:
-        DataError: none of 100 members has both.
+        DataError: none of 1000 members has both.
     """
     lost = {"hardness": 0, "certificate": 0}
     for place in range(_MEMBERS):
