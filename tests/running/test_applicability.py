@@ -70,6 +70,25 @@ def test_why_a_pair_is_left_out():
     assert "\n" not in "".join(why.reason for why in found.values())
 
 
+def test_a_scenario_without_its_package_stops_nobody_else(monkeypatch, tmp_path):
+    other = get_scenario("linear_action", n=70, outcome="bump")
+    real = type("Real", (type(other),), {"requires": (MISSING,), "install": "data"})(n=70)
+    methods = {"fine": get_method("constant_mean"), "t": Timely()}
+    found = left_out({"real": real, "other": other}, methods)
+    unavailable = LeftOut("unavailable", f"{MISSING} not installed; pip install 'data'")
+    # what does not apply is said first: installing would not change it
+    assert found["real", "t"].status == found["other", "t"].status == "not_applicable"
+    assert found["real", "fine"] == unavailable
+    assert ("other", "fine") not in found
+
+    monkeypatch.setattr(type(get_scenario("photo_crop")), "requires", (MISSING,))
+    suite = tiny_suite(1, 70) + '[[scenarios]]\nname = "photo_crop"\n'
+    records = run_suite(parse_suite(suite, "t"), tmp_path / "run", workers=1).records
+    status = records.groupby("scenario")["status"].agg(set)
+    assert status["photo_crop"] == {"unavailable"}
+    assert "unavailable" not in status["linear_action"]
+
+
 def test_what_does_not_apply_need_not_be_installed(monkeypatch):
     monkeypatch.setattr(Wants, "needs", frozenset({"context"}))
     assert left_out(SCENARIOS, {"w": Wants()})["one", "w"].status == "not_applicable"
