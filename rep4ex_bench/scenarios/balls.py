@@ -18,7 +18,7 @@ from rep4ex_bench.scenario import Description
 from rep4ex_bench.scenarios._ball_mixing import BallMixing, Balls, ball_pictures
 from rep4ex_bench.scenarios._bounded_scenario import BoundedScenario
 
-_RADII = (1.5, 4.0)
+_RADII = (1.25, 4.0)
 _MOST_BALLS = 2
 
 
@@ -36,7 +36,8 @@ class BallPositions(BoundedScenario):
         noise: standard deviation of the rest of U (outcome units).
         outcome: "softplus", "bump" or "interaction"; see `_outcome_functions.py`.
         balls: 1 (two latents) or 2 (four latents).
-        radius: standard deviation of a ball's Gaussian profile (pixels), 1.5 to 4.
+        radius: standard deviation of a ball's Gaussian profile (pixels), 1.25 to 4; the larger, the
+            more linear.
     """
 
     name: ClassVar[str] = "balls"
@@ -51,7 +52,7 @@ class BallPositions(BoundedScenario):
         noise: float = 0.3,
         outcome: str = "softplus",
         balls: int = 2,
-        radius: float = 2.0,
+        radius: float = 1.25,
     ) -> None:
         self.n = n
         self.alpha = alpha

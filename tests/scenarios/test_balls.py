@@ -37,7 +37,7 @@ def test_a_ball_alone_has_its_colour_and_its_radius() -> None:
     np.testing.assert_allclose(picture, expected[..., None] * COLOURS[0], atol=1e-12)
 
 
-@pytest.mark.parametrize("radius", [1.5, 4.0])
+@pytest.mark.parametrize("radius", [1.25, 4.0])
 def test_positions_are_told_by_the_colours_wherever_balls_overlap(radius: float) -> None:
     """The proof of `_ball_mixing.py`, carried out: invert the picture in closed form."""
     balls = Balls(2, radius)
@@ -61,9 +61,12 @@ def test_positions_are_told_by_the_colours_wherever_balls_overlap(radius: float)
 
 
 @pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("radius", [1.5, 2.0, 4.0])
+@pytest.mark.parametrize("radius", [1.25, 2.0, 4.0])
 def test_every_small_move_shows_in_the_kept_values(number: int, radius: float) -> None:
-    """The Jacobian has full rank over the whole reach: intensity per pixel, in the worst place."""
+    """The Jacobian has full rank over the whole reach: intensity per pixel, in the worst place.
+
+    One of 256 levels of intensity is 0.004.
+    """
     balls = Balls(number, radius)
     shares = _shares(400, number, 0.999)
     step = 1e-4
@@ -73,7 +76,7 @@ def test_every_small_move_shows_in_the_kept_values(number: int, radius: float) -
     ]
     jacobian = np.stack(columns, axis=2) / (2 * step * balls.travel)
     singular = np.linalg.svd(jacobian, compute_uv=False)
-    assert singular[:, -1].min() > 0.02
+    assert singular[:, -1].min() > 0.004
     assert np.median(singular[:, -1]) > 0.1
 
 
@@ -107,7 +110,7 @@ BAD = [
     ({"balls": 3}, "balls"),
     ({"balls": 1.0}, "balls"),
     ({"balls": "two"}, "balls"),
-    ({"radius": 1.4}, "radius"),
+    ({"radius": 1.2}, "radius"),
     ({"radius": 4.1}, "radius"),
 ]
 
