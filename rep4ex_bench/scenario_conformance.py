@@ -27,7 +27,7 @@ from rep4ex_bench.data import OPTIONAL_FIELDS, FloatArray
 from rep4ex_bench.errors import ConformanceError
 from rep4ex_bench.hardness import judge
 from rep4ex_bench.numerics import to_float64
-from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
+from rep4ex_bench.oracle import DrawnOracle, LatentSample, LinearOracle, Oracle
 from rep4ex_bench.scenario import Scenario, Task
 from rep4ex_bench.seeding import numpy_generator
 
@@ -89,7 +89,7 @@ def check_injective_mixing(scenario: Scenario, task: Task) -> None:
     drawn = _drawn(task, oracle)
     latents = StandardScaler().fit_transform(drawn.latents)
     features = drawn.features
-    if isinstance(oracle, LinearOracle) and oracle.feature_noise is not None:
+    if isinstance(oracle, DrawnOracle) and oracle.draw_feature_noise is not None:
         features = oracle.mixing(drawn.latents)
     distances, neighbours = _nearest(StandardScaler().fit_transform(features))
     closest = np.argsort(distances, kind="stable")[:_CLOSEST]

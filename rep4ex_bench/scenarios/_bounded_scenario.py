@@ -46,7 +46,7 @@ class BoundedScenario(Scenario):
     def mixing(self, reach: FloatArray) -> Callable[[FloatArray], FloatArray]:
         """Return g0, (n, d) -> (n, m), for |z_j| <= reach_j."""
 
-    def feature_noise(self) -> Draw | None:
+    def feature_noise_draw(self) -> Draw | None:
         """Return the draw of what is added to g0(Z); None where nothing is."""
         return None
 
@@ -84,5 +84,5 @@ class BoundedScenario(Scenario):
             ),
             confounding=self.confounding,
             noise=self.noise,
-            feature_noise=self.feature_noise(),
+            draw_feature_noise=self.feature_noise_draw(),
         ).task(self.n, root)

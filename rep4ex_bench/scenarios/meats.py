@@ -95,7 +95,7 @@ class Meats(BoundedScenario):
         """
         return MeanSpectrum(meat_spectra(), reach / self.span)
 
-    def feature_noise(self) -> Draw:
+    def feature_noise_draw(self) -> Draw:
         """Return the draw of residuals of random specimens; raises as `mixing`."""
         residuals = meat_spectra().residuals
 

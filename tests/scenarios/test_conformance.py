@@ -110,7 +110,7 @@ def test_oracle_explains_the_training_data(task: Task) -> None:
     np.testing.assert_allclose(oracle.latents, rebuilt, rtol=0, atol=1e-5)
     features = oracle.mixing(oracle.latents)
     if oracle.feature_noise is not None:
-        features = features + oracle.own_feature_noise
+        features = features + oracle.feature_noise
     assert torch.equal(torch.from_numpy(features).float(), train.features)
 
 

@@ -91,13 +91,13 @@ def test_units_keep_their_residual_and_fresh_ones_draw_their_own(task: Task) -> 
     oracle, n = task.oracle, task.train.n
     moved = oracle.counterfactual(np.zeros((n, 2)))
     left = moved.features - oracle.mixing(moved.latents)
-    np.testing.assert_allclose(left, oracle.own_feature_noise, atol=1e-12)
+    np.testing.assert_allclose(left, oracle.feature_noise, atol=1e-12)
     actions = np.zeros((500, 2))
     one, other = (oracle.draw_do(actions, seed) for seed in (1, 2))
     drawn = [unit.features - oracle.mixing(unit.latents) for unit in (one, other)]
     assert not np.allclose(drawn[0], drawn[1])
     assert not np.allclose(drawn[0], left[:500])
-    np.testing.assert_allclose(drawn[0], oracle.feature_noise(500, 1), atol=1e-12)
+    np.testing.assert_allclose(drawn[0], oracle.draw_feature_noise(500, 1), atol=1e-12)
 
 
 def test_most_of_what_varies_is_no_composition(task: Task) -> None:
