@@ -35,7 +35,8 @@ class DigitWarp(BoundedScenario):
     Args:
         n: training observations, at least 4.
         alpha: intervention strength; M0 has geometric scale 1.
-        confounding: c, standard deviation of the part of U that V explains (outcome units).
+        confounding: c, standard deviation of the part of U that V explains (outcome units); with
+            1, a network that sees the actions alone does nearly as well as one that sees features.
         noise: standard deviation of the rest of U (outcome units).
         outcome: "softplus", "bump" or "interaction"; see `_outcome_functions.py`.
         image: which digit of `sklearn.datasets.load_digits`, 0 to 1796.
@@ -51,7 +52,7 @@ class DigitWarp(BoundedScenario):
         self,
         n: int = 10_000,
         alpha: float = 1.0,
-        confounding: float = 1.0,
+        confounding: float = 2.0,
         noise: float = 0.3,
         outcome: str = "softplus",
         image: int = 4,
