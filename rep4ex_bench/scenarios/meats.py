@@ -9,14 +9,15 @@ composition, drawn uniformly and independently of all else (`_meat_spectra.py`).
 not noiseless, and most of what varies in them is not composition. V is truncated
 (`_bounded_latents.py`): compositions stay among those that occur.
 
-The controls are oracles, which see Z. That the task can be solved from features is a question of
-its own.
+That the task can be solved without seeing Z is shown by a positive control that is no oracle:
+`action_cca`, whose directions are those that the actions move, whatever varies beside them.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from rep4ex_bench.controls import ORACLES, Control, Controls
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.scenario import Description
 from rep4ex_bench.scenarios._bounded_scenario import BoundedScenario
@@ -83,6 +84,11 @@ class Meats(BoundedScenario):
     def dimension(self) -> int:
         """Two: fat, and protein given fat."""
         return _DIM
+
+    @property
+    def controls(self) -> Controls:
+        """Oracles and `action_cca`, with the bound of the outcome function."""
+        return Controls(super().controls.bound, (*ORACLES, Control("action_cca")))
 
     def description(self) -> Description:
         """Return the dimensions, which do not depend on parameters, and n."""

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from rep4ex_bench.errors import DataError, ParameterError
-from rep4ex_bench.registry import get_scenario
+from rep4ex_bench.registry import get_method, get_scenario
 from rep4ex_bench.scenario import Task
 from rep4ex_bench.scenarios._meat_spectra import MeanSpectrum, checked, meat_spectra
 
@@ -104,6 +104,18 @@ def test_most_of_what_varies_is_no_composition(task: Task) -> None:
     means = task.oracle.mixing(task.oracle.latents)
     total = task.train.features.double().numpy().var(axis=0).sum()
     assert 0.02 < means.var(axis=0).sum() / total < 0.2
+
+
+def test_the_task_can_be_solved_without_seeing_the_latents(task: Task) -> None:
+    scenario = get_scenario("meats")
+    assert [one.name for one in scenario.controls.positive if "oracle" not in one.name] == [
+        "action_cca"
+    ]
+    predicted = get_method("action_cca").fit(task.train, 0, "cpu").predict(task.queries.asked())
+    outside = task.queries.scored & (task.queries.distance > 1)
+    truth = task.truth.values[outside]
+    error = ((predicted[outside] - truth) ** 2).mean() / truth.var()
+    assert error < scenario.controls.bound
 
 
 @pytest.mark.parametrize("change", ["value", "name", "row"])
