@@ -35,8 +35,7 @@ class DigitWarp(BoundedScenario):
     Args:
         n: training observations, at least 4.
         alpha: intervention strength; M0 has geometric scale 1.
-        confounding: c, standard deviation of the part of U that V explains (outcome units); with
-            1, a network that sees the actions alone does nearly as well as one that sees features.
+        confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
         outcome: "softplus", "bump" or "interaction"; see `_outcome_functions.py`.
         image: which digit of `sklearn.datasets.load_digits`, 0 to 1796.

@@ -45,8 +45,7 @@ class Meats(BoundedScenario):
     Args:
         n: training observations, at least 4.
         alpha: intervention strength; M0 has geometric scale 1.
-        confounding: c, standard deviation of the part of U that V explains (outcome units); with
-            1, a network that sees the actions alone does nearly as well as one that sees features.
+        confounding: c, standard deviation of the part of U that V explains (outcome units).
         noise: standard deviation of the rest of U (outcome units).
         outcome: "softplus", "bump" or "interaction"; see `_outcome_functions.py`.
         span: share of the range of compositions, in (0, 1]; the smaller, the fainter in the noise.
