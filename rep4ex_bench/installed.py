@@ -9,7 +9,7 @@ from rep4ex_bench.errors import PluginError
 
 
 class Installable(Protocol):
-    """What a method or a contender says of the packages behind it.
+    """What a scenario, a method or a contender says of the packages behind it.
 
     Attributes:
         requires: distributions that it needs.

@@ -19,6 +19,7 @@ from rep4ex_bench.controls import Controls, check_controls
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.dial import Dial
 from rep4ex_bench.errors import DataError, PluginError
+from rep4ex_bench.installed import check_requires
 from rep4ex_bench.oracle import Oracle
 from rep4ex_bench.parameters import Parameterised
 from rep4ex_bench.query_data import OPTIONAL, QueryData
@@ -164,14 +165,20 @@ class Scenario(Parameterised, ABC):
         name: registered name.
         version: raised whenever the same parameters and seed give other numbers.
         data_label: where the features come from, shown wherever the scenario is shown.
+        requires: distributions that it needs besides this package's own, e.g. for real data; where
+            one is missing its cells are unavailable, which is an empty field and no failure.
+        install: what to tell pip then, e.g. an extra; "" names the missing distributions.
     """
 
     data_label: ClassVar[str] = "synthetic"
+    requires: ClassVar[tuple[str, ...]] = ()
+    install: ClassVar[str] = ""
 
     @classmethod
     def check_declarations(cls) -> None:
-        """Raise `PluginError` if words or controls are class attributes and not what they must."""
+        """Raise `PluginError` if what the class says of itself is not what it must be."""
         owner = f"scenario {cls.name or cls.__qualname__!r}"
+        check_requires(owner, cls.requires)
         for attribute, vocabulary in (("offers", WORDS), ("assumptions", ASSUMPTIONS)):
             words: object = getattr(cls, attribute)
             if not hasattr(words, "__get__"):  # a property says it of an instance only

@@ -27,7 +27,7 @@ from rep4ex_bench.data import OPTIONAL_FIELDS, FloatArray
 from rep4ex_bench.errors import ConformanceError
 from rep4ex_bench.hardness import judge
 from rep4ex_bench.numerics import to_float64
-from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
+from rep4ex_bench.oracle import DrawnOracle, LatentSample, LinearOracle, Oracle
 from rep4ex_bench.scenario import Scenario, Task
 from rep4ex_bench.seeding import numpy_generator
 
@@ -79,13 +79,19 @@ def check_linear_action_effect(scenario: Scenario, task: Task) -> None:
 
 
 def check_injective_mixing(scenario: Scenario, task: Task) -> None:
-    """Check that the units whose features are nearest to each other have near latents."""
+    """Check that the units whose features are nearest to each other have near latents.
+
+    Where the features have a noise of their own, it is left out: what must be injective is g0.
+    """
     oracle = _oracle(scenario, task, "injective_mixing")
     if oracle is None:
         return
     drawn = _drawn(task, oracle)
     latents = StandardScaler().fit_transform(drawn.latents)
-    distances, neighbours = _nearest(StandardScaler().fit_transform(drawn.features))
+    features = drawn.features
+    if isinstance(oracle, DrawnOracle) and oracle.draw_feature_noise is not None:
+        features = oracle.mixing(drawn.latents)
+    distances, neighbours = _nearest(StandardScaler().fit_transform(features))
     closest = np.argsort(distances, kind="stable")[:_CLOSEST]
     apart = np.linalg.norm(latents[closest] - latents[neighbours[closest]], axis=1)
     near = np.maximum(_DISTANT, _NEIGHBOURS * _nearest(latents)[0][closest])

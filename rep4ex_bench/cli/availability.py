@@ -7,7 +7,7 @@ from typing import Any
 
 from rep4ex_bench.errors import PluginError
 from rep4ex_bench.installed import missing_package
-from rep4ex_bench.registry import METHODS, REPRESENTATIONS, SECOND_STAGES, Registry
+from rep4ex_bench.registry import METHODS, REPRESENTATIONS, SCENARIOS, SECOND_STAGES, Registry
 from rep4ex_bench.speed.contender import CONTENDERS
 
 
@@ -26,6 +26,7 @@ class Availability:
 
 
 _LISTINGS: dict[str, Registry[Any]] = {
+    "scenarios": SCENARIOS,
     "methods": METHODS,
     "representations": REPRESENTATIONS,
     "second_stages": SECOND_STAGES,

@@ -22,6 +22,7 @@ from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.cli.terminal import make_console
 from rep4ex_bench.files import write_bytes
 from rep4ex_bench.hardness import Judgement, judge
+from rep4ex_bench.installed import missing_package
 from rep4ex_bench.running.suite import load_suite
 
 _EXPLAINED = (
@@ -43,6 +44,9 @@ def controls_command(suite: str, scenarios: tuple[str, ...], seeds: int, out: Pa
     chosen = load_suite(suite).narrowed(scenarios, (), seeds, None)
     console, found = make_console(), {}
     for label, scenario in chosen.scenarios.items():
+        if missing := missing_package(type(scenario)):
+            console.print(Text(f"{label}: unavailable, {missing}"))
+            continue
         if "oracle" not in scenario.checked_offers():
             console.print(Text(f"{label}: no oracle, so nothing can be measured"))
             continue

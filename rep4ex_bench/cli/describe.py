@@ -96,7 +96,7 @@ def _declarations(cls: type[Parameterised]) -> list[str]:
     if issubclass(cls, Method) and cls.default_grid:
         lists = (f"{name} {list(values)}" for name, values in cls.default_grid.items())
         lines.append(f"tuned over: {', '.join(lists)}")
-    if issubclass(cls, Component | Contender):
+    if issubclass(cls, Scenario | Component | Contender):
         missing = missing_package(cls)
         state = "" if not cls.requires else f" ({missing or 'installed'})"
         lines.append(f"requires: {', '.join(cls.requires) or 'nothing else'}{state}")

@@ -18,6 +18,7 @@ EXTRAS = {
     "bench": "the contenders of `rep4ex-bench kernels`",
     "ray": "`run --executor ray`",
     "slurm": "`run --executor slurm`",
+    "data": "the real spectra of the scenario `meats`",
 }
 _SOURCES = {"pykeops": ("g++", "PyKeOps compiles at first use and needs a C++ compiler")}
 

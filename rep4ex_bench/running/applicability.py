@@ -1,8 +1,8 @@
 """Which cells are left out of a run, and why: decided at planning, before anything is fitted.
 
     not_applicable   the scenario does not offer what the method needs, or the method says why not
-    unavailable      a distribution that the method requires is not installed, or the method cannot
-                     be imported
+    unavailable      a distribution that the method or the scenario requires is not installed, or
+                     the method cannot be imported
 
 Neither is a failure: a cell that is left out is an empty field of a table.
 """
@@ -84,12 +84,13 @@ def left_out(
     """
     # once per scenario and once per method: a plan may have thousands of pairs
     descriptions = {label: scenario.description() for label, scenario in scenarios.items()}
+    without_data = {label: missing_package(type(one)) for label, one in scenarios.items()}
     found = {}
     for method_label, method in methods.items():
         parts = (method, *method.parts())
         needs, absent = _needs(parts), _absent(parts)
         for scenario_label, description in descriptions.items():
-            why = _left_out(parts, needs, absent, description)
+            why = _left_out(parts, needs, without_data[scenario_label] or absent, description)
             if why is not None:
                 found[scenario_label, method_label] = why
     return found

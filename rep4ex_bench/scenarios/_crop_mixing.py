@@ -18,12 +18,11 @@ from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_sample_image
 
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.errors import DataError
+from rep4ex_bench.scenarios._bounded_latents import check_reach
 
 PHOTOS = ("china", "flower")
 SAMPLES = 16
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_ROUNDING = 1e-9
 
 
 @lru_cache(maxsize=8)
@@ -63,15 +62,9 @@ class CropMixing:
         """Return the 256 grey values, (n, 256), of the crops at latents (n, 2).
 
         Raises:
-            DataError: a crop that would leave the photo. It is never clamped: clamped positions
-                would share their features.
+            DataError: a crop that would leave the photo.
         """
-        outside = (np.abs(latents) > self.reach * (1 + _ROUNDING)).any(axis=1)
-        if outside.any():
-            raise DataError(
-                f"{int(outside.sum())} of {len(latents)} crops leave the photo: latents must stay "
-                f"within {self.reach.tolist()} in absolute value"
-            )
+        check_reach(latents, self.reach, "crops leave the photo")
         centre = (np.array(self.image.shape) - 1) / 2
         position = centre + latents * self.pixels_per_unit
         offsets = (np.arange(SAMPLES) - (SAMPLES - 1) / 2) * (self.crop / SAMPLES)

@@ -136,6 +136,7 @@ def test_the_list_says_what_is_installed_and_how_to_get_the_rest():
     state = found["availability"]["methods"]
     assert state["rep4ex"] == {"installed": True, "why_not": ""}
     assert {name for name, one in state.items() if not one["installed"]} == {*BROKEN, "toy_wanting"}
+    assert set(found["availability"]["scenarios"]) == set(found["scenarios"])
     contenders = found["availability"]["contenders"]
     assert set(contenders) == set(found["contenders"])
     assert contenders["naive_torch"]["installed"]

@@ -70,6 +70,23 @@ def test_why_a_pair_is_left_out():
     assert "\n" not in "".join(why.reason for why in found.values())
 
 
+def test_a_scenario_without_its_package_stops_nobody_else(monkeypatch):
+    other = get_scenario("linear_action", n=70, outcome="bump")
+    real = type("Real", (type(other),), {"requires": (MISSING,), "install": "data"})(n=70)
+    methods = {"fine": get_method("constant_mean"), "t": Timely()}
+    found = left_out({"real": real, "other": other}, methods)
+    unavailable = LeftOut("unavailable", f"{MISSING} not installed; pip install 'data'")
+    # what does not apply is said first: installing would not change it
+    assert found["real", "t"].status == found["other", "t"].status == "not_applicable"
+    assert found["real", "fine"] == unavailable
+    assert ("other", "fine") not in found
+
+    monkeypatch.setattr(type(get_scenario("photo_crop")), "requires", (MISSING,))
+    suite = tiny_suite(1, 70) + '[[scenarios]]\nname = "photo_crop"\n'
+    for cell in parse_suite(suite, "t").cells():
+        assert (cell.left_out is not None) == (cell.scenario.name == "photo_crop")
+
+
 def test_what_does_not_apply_need_not_be_installed(monkeypatch):
     monkeypatch.setattr(Wants, "needs", frozenset({"context"}))
     assert left_out(SCENARIOS, {"w": Wants()})["one", "w"].status == "not_applicable"

@@ -10,16 +10,22 @@ import torch
 from rep4ex_bench import Scenario, get_scenario
 from rep4ex_bench import scenario_conformance as checks
 from rep4ex_bench.errors import ConformanceError, PluginError
+from rep4ex_bench.installed import missing_package
 from rep4ex_bench.oracle import LatentSample, LinearOracle, Oracle
 from rep4ex_bench.registry import SCENARIOS
 from rep4ex_bench.vocabulary import ASSUMPTIONS, breaks_text, broken_assumptions
 
 VARIANTS = [
-    *((name, {}) for name in SCENARIOS.names() if name != "own_data"),
+    *(
+        (name, {})
+        for name in SCENARIOS.names()
+        if name != "own_data" and missing_package(SCENARIOS.get(name)) is None
+    ),
     ("linear_action", {"k": 1, "d": 1, "m": 2, "outcome": "bump"}),
     ("linear_action", {"k": 2, "d": 3, "m": 5, "outcome": "bump"}),
     ("linear_action", {"k": 1, "d": 1, "m": 2, "alpha": 0.0, "outcome": "bump"}),
     ("photo_crop", {"photo": "flower", "alpha": 2.0}),
+    ("balls", {"balls": 1}),
 ]
 
 
@@ -239,6 +245,9 @@ def test_what_ours_break():
     assert everything - wide.assumptions == {"full_row_rank"}
     assert everything - get_scenario("linear_action", alpha=0).assumptions == {"full_row_rank"}
     assert everything - get_scenario("photo_crop").assumptions == {"full_support"}
+    for name in ("digit_warp", "balls"):
+        assert everything - get_scenario(name).assumptions == {"full_support"}
+    assert everything - get_scenario("meats").assumptions == {"full_support", "noiseless_features"}
     assert SCENARIOS.get("own_data")().assumptions == set()
 
 
