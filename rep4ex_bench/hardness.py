@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.cross_decomposition import CCA
+import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -21,6 +21,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from rep4ex_bench.controls import Control
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.method import OracleMethod
+from rep4ex_bench.methods.training.linear_code import canonical_directions
 from rep4ex_bench.metric import Evaluation
 from rep4ex_bench.metrics.nmse_outside import NMSEOutside
 from rep4ex_bench.numerics import to_float64
@@ -34,6 +35,7 @@ _MOST_COLUMNS = 30  # principal components that a quadratic map is of, where the
 # Least squares of standardised columns, but for directions that float32 rounded away. More would
 # hide directions of little variance, where a mixing of steep and flat parts leaves the latents.
 _RIDGE = 1e-8
+_CCA_RIDGE = 1e-6  # as `action_cca`: pixels that hardly ever move would carry noise
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,10 @@ def _canonical_code(
     features: FloatArray, actions: FloatArray, latents: int
 ) -> Callable[[FloatArray], FloatArray]:
     """Return the map of features to canonical directions with the actions, fitted on these rows."""
-    most = min(latents, features.shape[1], actions.shape[1])
-    cca = CCA(most, max_iter=5_000, tol=1e-10).fit(features, actions)
-    return lambda rows: np.asarray(cca.transform(rows))
+    scale = StandardScaler().fit(features)
+    rows, given = (torch.from_numpy(part) for part in (scale.transform(features), actions))
+    directions = canonical_directions(rows, given, latents, _CCA_RIDGE).numpy()
+    return lambda other: np.asarray(scale.transform(other) @ directions)
 
 
 def _quadratic(columns: FloatArray) -> Pipeline:
