@@ -21,7 +21,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from rep4ex_bench.controls import Control
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.method import OracleMethod
-from rep4ex_bench.methods.training.linear_code import canonical_directions
+from rep4ex_bench.methods.training.linear_code import canonical_directions, held_out_ridge
 from rep4ex_bench.metric import Evaluation
 from rep4ex_bench.metrics.nmse_outside import NMSEOutside
 from rep4ex_bench.numerics import to_float64
@@ -35,7 +35,6 @@ _MOST_COLUMNS = 30  # principal components that a quadratic map is of, where the
 # Least squares of standardised columns, but for directions that float32 rounded away. More would
 # hide directions of little variance, where a mixing of steep and flat parts leaves the latents.
 _RIDGE = 1e-8
-_CCA_RIDGE = 1e-6  # as `action_cca`: pixels that hardly ever move would carry noise
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Hardness:
         linear_r2: of Z on X, by a linear map: near 1, PCA would do.
         quadratic_r2: of Z on X, by a quadratic map of at most 30 principal components.
         cca_r2: of Z on the canonical directions of X with A, as many as there are latents or
-            actions: near 1, no network is needed.
+            actions, with the ridge that `action_cca` chooses: near 1, no network is needed.
         actions_r2: of Z on A, by a linear map: the share of Z that the actions move.
         confounding: R^2 of U = Y - l(Z) on V, by a quadratic map: the share of the outcome's noise
             that moves with the latents and no action; NaN where the oracle does not say l.
@@ -143,7 +142,7 @@ def measure(scenario: Scenario, seed: int) -> Hardness:
     features, actions = to_float64(task.train.features), to_float64(task.train.actions)
     fresh = oracle.draw(_FRESH_ROWS, derive_seed(seed, "hardness"))
 
-    code = _canonical_code(features, actions, oracle.latents.shape[1])
+    code = _canonical_code(features, actions, oracle.latents.shape[1], seed)
 
     def errors(of: Iterable[Control]) -> dict[str, float]:
         return {one.name: _error(one, scenario.name, task, seed) for one in of}
@@ -181,12 +180,13 @@ def _linear() -> Pipeline:
 
 
 def _canonical_code(
-    features: FloatArray, actions: FloatArray, latents: int
+    features: FloatArray, actions: FloatArray, latents: int, seed: int
 ) -> Callable[[FloatArray], FloatArray]:
     """Return the map of features to canonical directions with the actions, fitted on these rows."""
     scale = StandardScaler().fit(features)
     rows, given = (torch.from_numpy(part) for part in (scale.transform(features), actions))
-    directions = canonical_directions(rows, given, latents, _CCA_RIDGE).numpy()
+    ridge = held_out_ridge(rows, given, latents, seed)
+    directions = canonical_directions(rows, given, latents, ridge).numpy()
     return lambda other: np.asarray(scale.transform(other) @ directions)
 
 

@@ -23,14 +23,14 @@ class LinearCCA(Preset):
     name: ClassVar[str] = "action_cca"
     version: ClassVar[int] = 1
     default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
-        "ridge": (1e-6, 1e-4, 1e-2),
+        "ridge": ("held_out", 1e-6, 1e-2),
         "second_stage": ("index_splines", "splines", "thin_plate", "mlp"),
     }
 
     def __init__(
         self,
         latent_dim: int | str | None = None,
-        ridge: float = 1e-6,
+        ridge: float | str = "held_out",
         second_stage: SecondStage | str = DEFAULT,
     ) -> None:
         self.latent_dim = latent_dim

@@ -60,7 +60,7 @@ class NarrowSupport(Scenario):
         n: int = 10_000,
         confounding: float = 1.0,
         noise: float = 0.3,
-        outcome: str = "softplus",
+        outcome: str = "bump",
         layers: int = 2,
     ) -> None:
         self.support = support

@@ -60,7 +60,7 @@ class NonlinearMixing(Scenario):
         family: str = "piecewise_linear",
         hardness: str = "hard",
         alpha: float = 1.0,
-        confounding: float = 1.0,
+        confounding: float = 2.0,
         noise: float = 0.3,
         outcome: str = "softplus",
     ) -> None:

@@ -18,10 +18,12 @@ from torch import Tensor
 
 from rep4ex_bench.data import FloatArray, TrainingData
 from rep4ex_bench.methods.representations._latent_dim import WithLatentDim
-from rep4ex_bench.methods.training.linear_code import canonical_directions
+from rep4ex_bench.methods.training.linear_code import canonical_directions, held_out_ridge
 from rep4ex_bench.methods.training.networks import Standardise
 from rep4ex_bench.numerics import to_float64
 from rep4ex_bench.representation import Code, Progress
+
+HELD_OUT = "held_out"  # as `ridge`
 
 
 class ActionCCA(WithLatentDim):
@@ -33,20 +35,26 @@ class ActionCCA(WithLatentDim):
         latent_dim: d; None takes what the data discloses, or else an estimate from the features
             (`training/latent_dimension.py`); "auto" takes the estimate in any case.
         ridge: added to the variances of standardised features and of actions, a share of their
-            mean; the larger, the less directions in which X varies little count.
+            mean; the larger, the less directions in which X varies little count. "held_out" chooses
+            one on a fifth of the rows (`training/linear_code.py`).
     """
 
     name: ClassVar[str] = "action_cca"
     version: ClassVar[int] = 1
 
-    def __init__(self, latent_dim: int | str | None = None, ridge: float = 1e-6) -> None:
+    def __init__(
+        self, latent_dim: int | str | None = None, ridge: float | str = "held_out"
+    ) -> None:
         self.latent_dim = latent_dim
         self.ridge = ridge
 
     def check_parameters(self) -> None:
         """Raise `ParameterError` if a parameter lies outside its domain."""
         super().check_parameters()
-        self.require_number("ridge", 0.0, strict=True)
+        if isinstance(self.ridge, str) and self.ridge != HELD_OUT:
+            self.reject("ridge", f"{HELD_OUT!r} or a finite number above 0")
+        if self.ridge != HELD_OUT:
+            self.require_number("ridge", 0.0, strict=True)
 
     def fit(
         self,
@@ -55,12 +63,14 @@ class ActionCCA(WithLatentDim):
         device: torch.device,
         progress: Progress | None = None,
     ) -> CanonicalCode:
-        """Return the directions (deterministic; in float64 on the CPU)."""
+        """Return the directions (in float64 on the CPU)."""
         standardise = Standardise(train.features)
         features = standardise(train.features).to(torch.float64)
-        directions = canonical_directions(
-            features, train.actions.to(torch.float64), self.latent_dim_of(train), self.ridge
-        )
+        actions, d = train.actions.to(torch.float64), self.latent_dim_of(train)
+        ridge = self.ridge
+        if isinstance(ridge, str):
+            ridge = held_out_ridge(features, actions, d, seed)
+        directions = canonical_directions(features, actions, d, ridge)
         return CanonicalCode(standardise, directions)
 
 

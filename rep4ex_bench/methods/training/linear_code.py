@@ -11,10 +11,15 @@ compares them). Starting there spares training from having to unfold a random co
 from __future__ import annotations
 
 import torch
+from sklearn.linear_model import LinearRegression
 from torch import Tensor
+
+from rep4ex_bench.seeding import numpy_generator
 
 # Ridge on the covariances of standardised columns: keeps collinear features from carrying noise.
 _RIDGE = 1e-3
+# What `held_out_ridge` chooses from.
+RIDGES = (1e-8, 1e-6, 1e-4, 1e-2)
 # Singular values below this share of the largest are rounding.
 _RELATIVE_FLOOR = 1e-6
 
@@ -60,6 +65,32 @@ def canonical_directions(
     left, _, _ = torch.linalg.svd(whiten_x @ cross @ whiten_a, full_matrices=False)
     directions: Tensor = whiten_x @ left[:, : min(latent_dim, a.shape[1])]
     return directions
+
+
+def held_out_ridge(features: Tensor, actions: Tensor, latent_dim: int, seed: int) -> float:
+    """Return the ridge of `RIDGES` whose directions tell most of A on rows that they did not see.
+
+    Which is best depends on the features. Where g0 is steep and flat, latents lie in directions of
+    little variance, which a large ridge hides; pixels that hardly ever move are noise, which a
+    small one lets in.
+
+    Args:
+        features: X, centred, (n, m), float64.
+        actions: A, (n, k), float64.
+        latent_dim: as of `canonical_directions`.
+        seed: chooses a fifth of the rows to be held out.
+    """
+    order = torch.from_numpy(numpy_generator(seed, "held out").permutation(len(features)))
+    few = max(1, len(features) // 5)
+    out, kept = order[:few], order[few:]
+
+    def told(ridge: float) -> float:
+        directions = canonical_directions(features[kept], actions[kept], latent_dim, ridge)
+        model = LinearRegression().fit((features[kept] @ directions).numpy(), actions[kept].numpy())
+        left = actions[out].numpy() - model.predict((features[out] @ directions).numpy())
+        return -float((left**2).sum())
+
+    return max(RIDGES, key=told)
 
 
 def _inverse_root(rows: Tensor, ridge: float) -> Tensor:

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 
 from rep4ex_bench import TrainingData, get_method, get_scenario
 from rep4ex_bench.accuracy import affine_r2
-from rep4ex_bench.methods.training.linear_code import linear_code
+from rep4ex_bench.methods.training.linear_code import RIDGES, held_out_ridge, linear_code
 from rep4ex_bench.methods.training.networks import Standardise
 
 
@@ -47,6 +47,20 @@ def test_the_code_of_action_cca_is_scikit_learns_even_where_features_hardly_vary
     assert explained(code, expected) > 0.99
     hidden = get_method("action_cca", ridge=1e-2).fit(train, 0, "cpu").represent(train.features)
     assert explained(hidden, expected) < 0.9
+
+
+def test_the_ridge_is_chosen_by_rows_that_were_held_out():
+    rng = np.random.default_rng(4)
+    actions = rng.uniform(-1, 1, (600, 2))
+    # directions of little variance that hold the latents: the least ridge is right
+    narrow = np.column_stack(
+        [1000 * rng.normal(size=600), actions + 0.1 * rng.normal(size=(600, 2))]
+    ) @ rng.normal(size=(3, 3))
+    # as many columns of noise as there are rows to fit them on: the largest is
+    noisy = np.column_stack([actions + rng.normal(size=(600, 2)), rng.normal(size=(600, 450))])
+    for features, expected in ((narrow, RIDGES[0]), (noisy, RIDGES[-1])):
+        rows = standardised(features).double()
+        assert held_out_ridge(rows, torch.tensor(actions), 2, 0) == expected
 
 
 def test_without_actions_it_is_principal_components():
