@@ -17,7 +17,7 @@ import pandas as pd
 
 from rep4ex_bench.boards.numbers import shown
 from rep4ex_bench.boards.ranking.violations import violations
-from rep4ex_bench.results import load_run
+from rep4ex_bench.running.finished import load_run
 
 EXPECTED = Path(__file__).with_name("violations_expected.toml")
 
