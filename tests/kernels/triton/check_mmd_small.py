@@ -69,7 +69,7 @@ def test_a_narrow_bandwidth_of_many_columns(generator, device, relative_error, b
     check(device, relative_error, x, y, "gaussian", torch.tensor([bandwidths] * 2).double())
 
 
-@pytest.mark.parametrize(("kernel", "factors"), KERNELS)
+@pytest.mark.parametrize(("kernel", "factors"), [KERNELS[1], KERNELS[-1]])
 def test_a_batch_changes_no_bit(generator, device, kernel, factors):
     x, y = check_mmd.samples(generator, 40, 70, 4, batch=3)
     bandwidths = widths(factors, 4, 3)
