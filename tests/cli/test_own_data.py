@@ -47,7 +47,7 @@ def test_a_run_on_own_data(data, tmp_path):
     assert (scored["constant_mean"] > 1).all()
     oracles = records[records["method"] == "oracle_control_function"]
     assert set(oracles["status"]) == {"not_applicable"}
-    assert set(oracles["error"]) == {"needs linear_oracle; the scenario offers features"}
+    assert set(oracles["error"]) == {"needs oracle; the scenario offers features"}
     assert set(records.loc[records["metric"] == "affine_r2", "status"]) == {"skipped"}
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "held-out rows" in page
