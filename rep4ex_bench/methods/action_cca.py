@@ -23,7 +23,7 @@ class LinearCCA(Preset):
     name: ClassVar[str] = "action_cca"
     version: ClassVar[int] = 1
     default_grid: ClassVar[Mapping[str, Sequence[Any]]] = {
-        "ridge": ("held_out", 1e-6, 1e-2),
+        "ridge": ("held_out", 1e-6),
         "second_stage": ("index_splines", "splines", "thin_plate", "mlp"),
     }
 
