@@ -116,7 +116,7 @@ def test_oracle_explains_the_training_data(task: Task) -> None:
 
 def test_fresh_draws_follow_the_training_distribution(task: Task) -> None:
     oracle, train = task.oracle, task.train
-    fresh = oracle.draw(ROWS, 17)
+    fresh = oracle.draw(train.n, 17)
     pairs = [
         (fresh.actions, train.actions.double().numpy()),
         (fresh.latents, oracle.latents),
