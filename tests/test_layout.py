@@ -120,7 +120,7 @@ def test_a_wrong_import_is_found(tmp_path, file, line, named):
 
 
 def test_source_roots_are_no_packages():
-    for folder in ("kernels", "suites", "leaderboard", "tests"):
+    for folder in ("kernels", "suites", "leaderboard"):
         assert not (ROOT / folder / "__init__.py").exists()
 
 
