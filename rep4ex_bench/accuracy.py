@@ -40,6 +40,15 @@ def normalised_mse(
     return float(np.mean((prediction - truth) ** 2) / scale)
 
 
+def explained_share(predicted: FloatArray, latents: FloatArray) -> float:
+    """Return R^2 of predictions (n, d) of latents (n, d), all coordinates by their variance.
+
+    1 - residual sum of squares / total about the mean.
+    """
+    centred = latents - latents.mean(axis=0)
+    return float(1 - ((latents - predicted) ** 2).sum() / (centred**2).sum())
+
+
 def affine_r2(code: FloatArray, latents: FloatArray) -> float:
     """Return R^2 of the least-squares affine map from the code (n, d') to the latents (n, d).
 

@@ -18,6 +18,7 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from rep4ex_bench.accuracy import explained_share
 from rep4ex_bench.controls import Control
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.method import OracleMethod
@@ -202,7 +203,7 @@ def _r2(
 ) -> float:
     """Return R^2 on fresh rows of a model that is fitted on the others."""
     predicted = np.reshape(model.fit(columns, target).predict(fresh), truth.shape)
-    return float(1 - ((truth - predicted) ** 2).sum() / ((truth - truth.mean(axis=0)) ** 2).sum())
+    return explained_share(predicted, truth)
 
 
 def _confounding(task: Task, oracle: Oracle, seed: int) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from rep4ex_bench.boards.groups import named
 from rep4ex_bench.boards.numbers import shown
 
 NEVER = "never"
@@ -30,7 +31,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class BreakdownTable:
-    """Dials (name, what they break, a cell a method) by methods, in the order of the records."""
+    """Dials (name, what they break, a cell a method) by methods, those marked with their roles."""
 
     methods: list[str]
     rows: list[tuple[str, str, list[Breakdown]]]
@@ -41,13 +42,13 @@ def breakdown_table(violations: pd.DataFrame) -> BreakdownTable | None:
     compared = violations[violations["breaks_at"].notna()]
     if compared.empty:
         return None
-    methods = [str(label) for label in compared["method_label"].unique()]
+    roles = compared.drop_duplicates("method_label").set_index("method_label")["role"]
     rows = []
     for (dial, says), own in compared.groupby(["dial", "says"], sort=False):
         by_method = {str(label): _cell(cells) for label, cells in own.groupby("method_label")}
-        cells = [by_method.get(method, Breakdown()) for method in methods]
+        cells = [by_method.get(str(label), Breakdown()) for label in roles.index]
         rows.append((str(dial), str(says), cells))
-    return BreakdownTable(methods, rows)
+    return BreakdownTable([named(str(label), role) for label, role in roles.items()], rows)
 
 
 def _cell(rows: pd.DataFrame) -> Breakdown:

@@ -122,7 +122,7 @@ VIOLATIONS = {
         Setting(k=3),
     ),
     "direct_linear_absorbed": Violation(
-        "the same with as many actions as latents: the control function absorbs it",
+        "the actions act on the outcome beside Z, linearly; two actions, two latents",
         "direct_linear",
         (0.0, 0.25, 0.5, 1.0, 2.0),
         _breaks("exclusion"),
@@ -140,7 +140,7 @@ VIOLATIONS = {
         _breaks("full_row_rank"),
     ),
     "exogenous_untold": Violation(
-        "the same, and only the latents that the outcome depends on are told",
+        "further latents in the features that no action moves; their number is not told",
         "exogenous",
         (0, 1, 2, 3, 4),
         _breaks("full_row_rank", "known_dimension"),

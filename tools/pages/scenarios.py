@@ -50,13 +50,15 @@ def main() -> None:
             if found is None and time.monotonic() < end:
                 found = measured(scenario, seeds)
                 write_bytes(json.dumps(found, indent=1).encode(), part)
-                picture = scenario_picture(scenario.sample(FIRST_SEED))
-                write_bytes(picture, part.with_suffix(".png"))
+                part.with_suffix(".png").unlink(missing_ok=True)
                 print(f"{label}: {found['text']}", flush=True)
             if found is None:
                 waiting += 1
             else:
                 sections.append((name, label, found))
+                if not part.with_suffix(".png").exists():
+                    picture = scenario_picture(scenario.sample(FIRST_SEED))
+                    write_bytes(picture, part.with_suffix(".png"))
     if waiting:
         sys.exit(f"{waiting} settings wait: run the command again, and it goes on")
     arguments.out.write_text(page(sections, arguments), encoding="utf-8")

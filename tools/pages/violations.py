@@ -72,10 +72,11 @@ def _section(
         lines.append(f"| {method} | {errors} | {_step(at, last)} | {verdict} |")
     heading = " | ".join(f"step {step}" for step in steps)
     rule = "---|" * (len(steps) + 3)
+    says = str(rows["says"].iloc[0])
     text = f"""
 ## {dial}
 
-{str(rows["says"].iloc[0]).capitalize()}. {expected.get("why", "")}
+{says[0].upper() + says[1:]}. {expected.get("why", "")}
 
 | method | {heading} | breaks at | expected |
 |{rule}

@@ -44,21 +44,19 @@ def violations(records: pd.DataFrame) -> pd.DataFrame:
     with its 95 % interval breaks_at_low and _high (NaN with fewer than 6 seeds); steps (the largest
     step + 1) and seeds (on which the method was run at every step).
     """
-    if records.empty:
+    dials = {label: one.dial for label, one in declarations(records).items()}
+    if not any(dials.values()):
         return pd.DataFrame(columns=list(COLUMNS))
-    declared = declarations(records)
-    by_dial: dict[str, dict[int, Scores]] = {}
+    by_dial: dict[tuple[str, str], dict[int, Scores]] = {}
     for found in scores(records):
-        dial = declared[found.scenario].dial
+        dial = dials[found.scenario]
         if dial is not None:
-            by_dial.setdefault(dial.name, {})[dial.step] = found
+            by_dial.setdefault((dial.name, dial.says), {})[dial.step] = found
     named = records.drop_duplicates("method_label").set_index("method_label")["method"]
     regressions = [str(label) for label, name in named.items() if name in REGRESSIONS_ON_ACTIONS]
     rows = []
-    for name, steps in by_dial.items():
+    for (name, says), steps in by_dial.items():
         ordered = dict(sorted(steps.items()))
-        dial = declared[next(iter(ordered.values())).scenario].dial
-        says = "" if dial is None else dial.says
         rows += [{"dial": name, "says": says, **row} for row in _rows(ordered, regressions)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

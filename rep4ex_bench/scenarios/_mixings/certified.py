@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LinearRegression
 
+from rep4ex_bench.accuracy import affine_r2, explained_share
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
 from rep4ex_bench.scenarios._mixings.additive import Additive
@@ -137,21 +138,15 @@ def certify(member: Family, strength: float, latents: FloatArray) -> Certificate
 
 def _crossed_r2(features: FloatArray, latents: FloatArray) -> tuple[float, float]:
     """Return R^2 of Z on X on either half of the units, by a linear map fitted on the other."""
-    half = len(latents) // 2
-    first, second = slice(None, half), slice(half, None)
-    return (
-        _linear_r2(features[first], latents[first], features[second], latents[second]),
-        _linear_r2(features[second], latents[second], features[first], latents[first]),
+    halves = np.array_split(np.arange(len(latents)), 2)
+    first, second = (
+        explained_share(
+            LinearRegression().fit(features[fitted], latents[fitted]).predict(features[judged]),
+            latents[judged],
+        )
+        for fitted, judged in (halves, halves[::-1])
     )
-
-
-def _linear_r2(
-    features: FloatArray, latents: FloatArray, fresh: FloatArray, truth: FloatArray
-) -> float:
-    """Return R^2 on fresh units of a linear map fitted on others; all latents by their variance."""
-    model = LinearRegression().fit(features, latents)
-    left = truth - model.predict(fresh)
-    return float(1 - (left**2).sum() / ((truth - truth.mean(axis=0)) ** 2).sum())
+    return first, second
 
 
 def _strength(member: Family, latents: FloatArray, band: tuple[float, float]) -> float | None:
@@ -161,8 +156,7 @@ def _strength(member: Family, latents: FloatArray, band: tuple[float, float]) ->
     low, high = low + margin, high - margin
 
     def measured(strength: float) -> float:
-        features = member.mix(latents, strength)
-        return _linear_r2(features, latents, features, latents)
+        return affine_r2(member.mix(latents, strength), latents)
 
     if measured(1.0) > high:
         return None
