@@ -18,13 +18,10 @@ from scipy.special import gamma, gammaincc, gammainccinv
 
 from rep4ex_bench.data import FloatArray
 from rep4ex_bench.errors import DataError
-from rep4ex_bench.scenarios._mixing import matrix_with_condition
-from rep4ex_bench.scenarios._noise import random_correlation
 from rep4ex_bench.scenarios._query_grid import DISTANCES
 from rep4ex_bench.scenarios._structural import Draw, correlated_noise
-from rep4ex_bench.seeding import numpy_generator
+from rep4ex_bench.scenarios._structural_scenario import action_effect_of, correlation_of
 
-_ACTION_CONDITION = 2.0
 _BEYOND = np.exp(-8.0)
 _ROUNDING = 1e-9
 
@@ -60,9 +57,7 @@ class BoundedLatents:
 
 def bounded_latents(d: int, alpha: float, root: int) -> BoundedLatents:
     """Draw the parts from the root seed of a task; there are as many actions as latents."""
-    correlation = random_correlation(d, numpy_generator(root, "covariance"))
-    effect = matrix_with_condition(d, d, _ACTION_CONDITION, numpy_generator(root, "action effect"))
-    return BoundedLatents(alpha * effect, correlation)
+    return BoundedLatents(alpha * action_effect_of(d, d, root), correlation_of(d, root))
 
 
 def check_reach(latents: FloatArray, reach: FloatArray, what: str) -> None:

@@ -12,17 +12,16 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-from rep4ex_bench.controls import Controls
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.scenario import Scenario, Task
+from rep4ex_bench.scenario import Task
 from rep4ex_bench.scenarios._bounded_latents import bounded_latents
-from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.scenarios._structural import Draw, Structure
-from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.scenarios._structural_scenario import StructuralScenario
+from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.vocabulary import ASSUMPTIONS
 
 
-class BoundedScenario(Scenario):
+class BoundedScenario(StructuralScenario):
     """A scenario with as many actions as latents, whose V is truncated.
 
     Class attributes:
@@ -31,11 +30,7 @@ class BoundedScenario(Scenario):
 
     given_up: ClassVar[frozenset[str]] = frozenset({"full_support"})
 
-    n: int
     alpha: float
-    confounding: float
-    noise: float
-    outcome: str
 
     @property
     @abstractmethod
@@ -52,21 +47,14 @@ class BoundedScenario(Scenario):
 
     def check_shared_parameters(self) -> None:
         """Raise `ParameterError` if a parameter that all have lies outside its domain."""
-        self.require_integer("n", self.dimension + 2)
-        for parameter in ("alpha", "confounding", "noise"):
-            self.require_number(parameter, 0.0)
-        self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
+        self.require_number("alpha", 0.0)
+        self.check_structural_parameters(self.dimension, self.dimension)
 
     @property
     def assumptions(self) -> frozenset[str]:
         """All but what is given up, such as the full support of V; without strength M0 is 0."""
         lost = self.given_up | (set() if self.alpha > 0 else {"full_row_rank"})
         return frozenset(ASSUMPTIONS) - lost
-
-    @property
-    def controls(self) -> Controls:
-        """Oracles, with the bound of the outcome function."""
-        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def sample(self, seed: int) -> Task:
         """Return the task of that seed."""
@@ -79,9 +67,7 @@ class BoundedScenario(Scenario):
             covariance=latents.covariance,
             gaussian=False,
             mixing=self.mixing(latents.reach),
-            outcome_function=OUTCOME_FUNCTIONS[self.outcome](
-                self.dimension, numpy_generator(root, "outcome function")
-            ),
+            outcome_function=self.outcome_function(self.dimension, root),
             confounding=self.confounding,
             noise=self.noise,
             draw_feature_noise=self.feature_noise_draw(),

@@ -33,14 +33,13 @@ from rep4ex_bench.scenarios._broken_parts import (
     truncated,
     with_exogenous,
 )
-from rep4ex_bench.scenarios._mixing import Mixing, matrix_with_condition, random_mixing
-from rep4ex_bench.scenarios._noise import random_correlation
+from rep4ex_bench.scenarios._mixing import Mixing, random_mixing
 from rep4ex_bench.scenarios._structural import Act, Draw, Structure, correlated_noise, uniform_box
+from rep4ex_bench.scenarios._structural_scenario import action_effect_of, correlation_of
 from rep4ex_bench.scenarios._violations import STEPS, VIOLATIONS, Setting
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 from rep4ex_bench.vocabulary import ASSUMPTIONS
 
-_ACTION_CONDITION = 2.0
 _LAYERS = 3
 _SLOPE = 0.2
 _MIXING_CONDITION = 4.0
@@ -115,10 +114,8 @@ class Broken(Scenario):
         self.check_parameters()
         one, root = self.setting, derive_seed(seed, self.name)
         d = one.d + one.exogenous
-        covariance = random_correlation(one.d, numpy_generator(root, "covariance"))
-        effect = one.alpha * matrix_with_condition(
-            one.d, one.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
-        )
+        covariance = correlation_of(one.d, root)
+        effect = one.alpha * action_effect_of(one.d, one.k, root)
         effect = np.concatenate([effect, np.zeros((one.exogenous, one.k))])
         mixing = random_mixing(
             d,

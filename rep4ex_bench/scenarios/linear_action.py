@@ -11,19 +11,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rep4ex_bench.controls import Controls
-from rep4ex_bench.scenario import Description, Scenario, Task
-from rep4ex_bench.scenarios._mixing import KINDS, matrix_with_condition, random_mixing
-from rep4ex_bench.scenarios._noise import random_correlation
-from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
+from rep4ex_bench.scenario import Description, Task
+from rep4ex_bench.scenarios._mixing import KINDS, random_mixing
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise
+from rep4ex_bench.scenarios._structural_scenario import (
+    StructuralScenario,
+    action_effect_of,
+    correlation_of,
+)
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 from rep4ex_bench.vocabulary import ASSUMPTIONS
 
-_ACTION_CONDITION = 2.0
 
-
-class LinearAction(Scenario):
+class LinearAction(StructuralScenario):
     """Linear effect of the actions on the latents, injective random network to the features.
 
     Args:
@@ -79,26 +79,17 @@ class LinearAction(Scenario):
             self.require_integer(parameter, 1)
         self.require_integer("layers", 0)
         self.require_integer("m", self.d)
-        self.require_integer("n", self.k + 2)
-        for parameter in ("alpha", "confounding", "noise"):
-            self.require_number(parameter, 0.0)
+        self.require_number("alpha", 0.0)
         self.require_number("slope", 0.0, strict=True, maximum=1.0)
         self.require_number("condition", 1.0)
         self.require_choice("mixing", KINDS)
-        self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
-        if self.outcome == "interaction" and self.d == 1:
-            self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+        self.check_structural_parameters(self.k, self.d)
 
     @property
     def assumptions(self) -> frozenset[str]:
         """All of them, but for M0: it is of rank min(d, k), and 0 without strength."""
         lost = set() if self.k >= self.d and self.alpha > 0 else {"full_row_rank"}
         return frozenset(ASSUMPTIONS) - lost
-
-    @property
-    def controls(self) -> Controls:
-        """Oracles, with the bound of the outcome function."""
-        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""
@@ -108,10 +99,7 @@ class LinearAction(Scenario):
         """Return the task of that seed."""
         self.check_parameters()
         root = derive_seed(seed, self.name)
-        covariance = random_correlation(self.d, numpy_generator(root, "covariance"))
-        effect = matrix_with_condition(
-            self.d, self.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
-        )
+        covariance = correlation_of(self.d, root)
         mixing = random_mixing(
             self.d,
             self.m,
@@ -121,16 +109,13 @@ class LinearAction(Scenario):
             self.condition,
             numpy_generator(root, "mixing"),
         )
-        outcome_function = OUTCOME_FUNCTIONS[self.outcome](
-            self.d, numpy_generator(root, "outcome function")
-        )
         return Structure(
-            action_effect=self.alpha * effect,
+            action_effect=self.alpha * action_effect_of(self.d, self.k, root),
             draw_noise=correlated_noise(covariance),
             covariance=covariance,
             gaussian=True,
             mixing=mixing,
-            outcome_function=outcome_function,
+            outcome_function=self.outcome_function(self.d, root),
             confounding=self.confounding,
             noise=self.noise,
         ).task(self.n, root)

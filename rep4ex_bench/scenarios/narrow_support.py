@@ -16,25 +16,26 @@ from typing import ClassVar
 
 import numpy as np
 
-from rep4ex_bench.controls import Controls
 from rep4ex_bench.data import FloatArray
-from rep4ex_bench.scenario import Description, Queries, Scenario, Task
-from rep4ex_bench.scenarios._mixing import matrix_with_condition, random_mixing
-from rep4ex_bench.scenarios._noise import random_correlation
-from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
+from rep4ex_bench.scenario import Description, Queries, Task
+from rep4ex_bench.scenarios._mixing import random_mixing
 from rep4ex_bench.scenarios._query_grid import box_queries
 from rep4ex_bench.scenarios._structural import Draw, Structure, correlated_noise, uniform_box
+from rep4ex_bench.scenarios._structural_scenario import (
+    StructuralScenario,
+    action_effect_of,
+    correlation_of,
+)
 from rep4ex_bench.seeding import derive_seed, numpy_generator
 from rep4ex_bench.vocabulary import ASSUMPTIONS
 
 _ACTIONS = 1
-_ACTION_CONDITION = 2.0
 _SLOPE = 0.2
 _MIXING_CONDITION = 4.0
 _FURTHEST = 3.0  # of the actions that are asked for
 
 
-class NarrowSupport(Scenario):
+class NarrowSupport(StructuralScenario):
     """One action on [-support, support], queries on [-3, 3] whatever the support.
 
     Args:
@@ -79,23 +80,13 @@ class NarrowSupport(Scenario):
             self.reject("support", "a number below 3: actions up to 3 are asked for")
         self.require_integer("d", 1)
         self.require_integer("m", self.d)
-        self.require_integer("n", _ACTIONS + 2)
         self.require_integer("layers", 0)
-        for parameter in ("confounding", "noise"):
-            self.require_number(parameter, 0.0)
-        self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
-        if self.outcome == "interaction" and self.d == 1:
-            self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+        self.check_structural_parameters(_ACTIONS, self.d)
 
     @property
     def assumptions(self) -> frozenset[str]:
         """All of them, but for M0, which has one column."""
         return frozenset(ASSUMPTIONS) - (set() if self.d == 1 else {"full_row_rank"})
-
-    @property
-    def controls(self) -> Controls:
-        """Oracles, with the bound of the outcome function."""
-        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""
@@ -105,10 +96,7 @@ class NarrowSupport(Scenario):
         """Return the task of that seed; M0, l and g0 are the same for every support."""
         self.check_parameters()
         root = derive_seed(seed, self.name)
-        covariance = random_correlation(self.d, numpy_generator(root, "covariance"))
-        effect = matrix_with_condition(
-            self.d, _ACTIONS, _ACTION_CONDITION, numpy_generator(root, "action effect")
-        )
+        covariance = correlation_of(self.d, root)
         mixing = random_mixing(
             self.d,
             self.m,
@@ -119,14 +107,12 @@ class NarrowSupport(Scenario):
             numpy_generator(root, "mixing"),
         )
         return Structure(
-            action_effect=effect,
+            action_effect=action_effect_of(self.d, _ACTIONS, root),
             draw_noise=correlated_noise(covariance),
             covariance=covariance,
             gaussian=True,
             mixing=mixing,
-            outcome_function=OUTCOME_FUNCTIONS[self.outcome](
-                self.d, numpy_generator(root, "outcome function")
-            ),
+            outcome_function=self.outcome_function(self.d, root),
             confounding=self.confounding,
             noise=self.noise,
             draw_actions=_narrowed(uniform_box(_ACTIONS), self.support),

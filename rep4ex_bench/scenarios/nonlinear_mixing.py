@@ -15,21 +15,21 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rep4ex_bench.controls import Controls
-from rep4ex_bench.scenario import Description, Scenario, Task
-from rep4ex_bench.scenarios._mixing import matrix_with_condition
+from rep4ex_bench.scenario import Description, Task
 from rep4ex_bench.scenarios._mixings.certified import FAMILIES, HARDNESS, certified_mixing
-from rep4ex_bench.scenarios._noise import random_correlation
-from rep4ex_bench.scenarios._outcome_functions import OUTCOME_FUNCTIONS
 from rep4ex_bench.scenarios._structural import Structure, correlated_noise, uniform_box
-from rep4ex_bench.seeding import derive_seed, numpy_generator
+from rep4ex_bench.scenarios._structural_scenario import (
+    StructuralScenario,
+    action_effect_of,
+    correlation_of,
+)
+from rep4ex_bench.seeding import derive_seed
 from rep4ex_bench.vocabulary import ASSUMPTIONS
 
-_ACTION_CONDITION = 2.0
 _MEASURED_ROWS = 10_000
 
 
-class NonlinearMixing(Scenario):
+class NonlinearMixing(StructuralScenario):
     """Linear effect of the actions on the latents, certified nonlinear mixing to the features.
 
     Args:
@@ -82,24 +82,14 @@ class NonlinearMixing(Scenario):
         self.require_choice("family", tuple(FAMILIES))
         self.require_choice("hardness", tuple(HARDNESS))
         self.require_integer("m", FAMILIES[self.family].least_features(self.d))
-        self.require_integer("n", self.k + 2)
         self.require_number("alpha", 0.0, strict=True)
-        for parameter in ("confounding", "noise"):
-            self.require_number(parameter, 0.0)
-        self.require_choice("outcome", tuple(OUTCOME_FUNCTIONS))
-        if self.outcome == "interaction" and self.d == 1:
-            self.reject("outcome", "'softplus' or 'bump' when d is 1 (an interaction needs two)")
+        self.check_structural_parameters(self.k, self.d)
 
     @property
     def assumptions(self) -> frozenset[str]:
         """All of them, but for M0, which is of rank min(d, k)."""
         lost = set() if self.k >= self.d else {"full_row_rank"}
         return frozenset(ASSUMPTIONS) - lost
-
-    @property
-    def controls(self) -> Controls:
-        """Oracles, with the bound of the outcome function."""
-        return Controls(OUTCOME_FUNCTIONS[self.outcome].bound)
 
     def description(self) -> Description:
         """Return the dimensions, which are parameters."""
@@ -114,10 +104,8 @@ class NonlinearMixing(Scenario):
         """
         self.check_parameters()
         root = derive_seed(seed, self.name)
-        covariance = random_correlation(self.d, numpy_generator(root, "covariance"))
-        effect = self.alpha * matrix_with_condition(
-            self.d, self.k, _ACTION_CONDITION, numpy_generator(root, "action effect")
-        )
+        covariance = correlation_of(self.d, root)
+        effect = self.alpha * action_effect_of(self.d, self.k, root)
         draw_noise = correlated_noise(covariance)
         measured = derive_seed(root, "certificate")
         latents = uniform_box(self.k)(_MEASURED_ROWS, measured) @ effect.T
@@ -128,9 +116,7 @@ class NonlinearMixing(Scenario):
             covariance=covariance,
             gaussian=True,
             mixing=certified_mixing(self.family, self.m, self.hardness, latents, root),
-            outcome_function=OUTCOME_FUNCTIONS[self.outcome](
-                self.d, numpy_generator(root, "outcome function")
-            ),
+            outcome_function=self.outcome_function(self.d, root),
             confounding=self.confounding,
             noise=self.noise,
         ).task(self.n, root)

@@ -41,6 +41,7 @@ def test_the_report_has_a_section_and_the_order_over_all_scenarios_leaves_dials_
     section = page.split('<section id="violations"')[1].split("</section>")[0]
     assert "the actions move the latents less" in section
     assert 'href="#violations"' in page
+    assert "oracle (oracle)" in section
     table = Results(on_a_dial).violations().drop_duplicates("method_label")
     (at,) = table.loc[table["method_label"] == "rep4ex", "breaks_at"]
     assert at == 1
